@@ -23,6 +23,7 @@ function(mpf_embed target)
     DEPENDS ${files} ${list_file} ${MPF_EMBED_SCRIPT}
     COMMENT "Embedding ${arg_SYMBOL}"
     VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY MPF_GENERATED ${base}.hpp)
   target_sources(${target} PRIVATE ${base}.cpp)
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/embedded)
   target_link_libraries(${target} PRIVATE mpf::base)
