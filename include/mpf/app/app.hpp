@@ -1,0 +1,11 @@
+#pragma once
+
+/// Everything that a module of an application needs.
+#include <mpf/app/application.hpp>
+#include <mpf/app/command.hpp>
+#include <mpf/app/context.hpp>
+#include <mpf/app/module.hpp>
+#include <mpf/app/progress.hpp>
+#include <mpf/app/services.hpp>
+#include <mpf/app/settings.hpp>
+#include <mpf/app/setup.hpp>

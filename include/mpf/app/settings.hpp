@@ -1,0 +1,155 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <mpf/base/reflect.hpp>
+#include <mpf/config/options.hpp>
+
+/// Sections of the configuration that every application has; "auth" is in auth/settings.hpp.
+namespace mpf {
+
+/// Section "application".
+struct ApplicationSettings {
+  std::filesystem::path data_folder = "var";
+  bool auto_migrate = false;
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(
+        field<&ApplicationSettings::data_folder>(
+            help("where database and files are kept unless set apart; made when it is missing")),
+        field<&ApplicationSettings::auto_migrate>(
+            help("apply pending migrations at start instead of refusing to start; for development")));
+  }
+};
+
+/// Section "http".
+struct HttpSettings {
+  std::string address = "127.0.0.1";
+  std::int64_t port = 8000;
+  std::int64_t max_header_bytes = 16 * 1024;
+  std::int64_t max_body_bytes = 1024 * 1024;
+  std::int64_t max_connections = 10'000;
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds write_timeout{30'000};
+  std::chrono::milliseconds handler_timeout{30'000};
+  std::chrono::milliseconds shutdown_grace{10'000};
+  std::vector<std::string> trusted_proxies;
+  bool log_requests = true;
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(
+        field<&HttpSettings::address>(help("address to listen on; 0.0.0.0 for all")),
+        field<&HttpSettings::port>(help("0: any free one"), config::min(0), config::max(65535)),
+        field<&HttpSettings::max_header_bytes>(help("request line and header"), config::min(1024),
+                                               config::max(1024 * 1024)),
+        field<&HttpSettings::max_body_bytes>(help("of a request, where the route says nothing else"),
+                                             config::min(0)),
+        field<&HttpSettings::max_connections>(help("more are refused"), config::min(1)),
+        field<&HttpSettings::header_timeout>(help("for the header of a request")),
+        field<&HttpSettings::body_timeout>(help("for the body of a request")),
+        field<&HttpSettings::idle_timeout>(help("between requests of a connection")),
+        field<&HttpSettings::write_timeout>(help("without progress while answering")),
+        field<&HttpSettings::handler_timeout>(help("deadline of a handler")),
+        field<&HttpSettings::shutdown_grace>(help("for running requests and tasks when stopping")),
+        field<&HttpSettings::trusted_proxies>(
+            help("addresses whose X-Forwarded-For and X-Forwarded-Proto count")),
+        field<&HttpSettings::log_requests>(help("a log line for each request")));
+  }
+};
+
+/// Section "database".
+struct DatabaseSettings {
+  std::filesystem::path file;
+  std::chrono::milliseconds busy_timeout{10'000};
+  bool durable = false;
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(
+        field<&DatabaseSettings::file>(
+            help("SQLite file; default: <application name>.db in the data folder")),
+        field<&DatabaseSettings::busy_timeout>(help("wait for another process that writes")),
+        field<&DatabaseSettings::durable>(help("commits survive a power loss, at a disk sync each")));
+  }
+};
+
+/// Section "storage".
+struct StorageSettings {
+  std::filesystem::path folder;
+
+  static constexpr auto describe() {
+    return mpf::describe(field<&StorageSettings::folder>(
+        config::help("files of the sites; default: files in the data folder")));
+  }
+};
+
+/// Section "cache".
+struct CacheSettings {
+  std::int64_t max_mib = 64;
+
+  static constexpr auto describe() {
+    return mpf::describe(field<&CacheSettings::max_mib>(config::help("memory of the process's cache, in MiB"),
+                                                        config::min(1)));
+  }
+};
+
+/// Section "task".
+struct TaskSettings {
+  std::int64_t concurrency = 4;
+  std::vector<std::string> queues;
+  std::chrono::milliseconds poll_interval{1'000};
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(
+        field<&TaskSettings::concurrency>(help("tasks that a worker runs at the same time"), config::min(1),
+                                          config::max(1024)),
+        field<&TaskSettings::queues>(help("queues that the worker serves; empty: all")),
+        field<&TaskSettings::poll_interval>(help("how often a worker looks for tasks of other processes")));
+  }
+};
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
+enum class LogFormat : std::uint8_t { text, json };
+
+/// Section "log".
+struct LogSettings {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  std::filesystem::path file;
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(field<&LogSettings::level>(help("least important lines that are written")),
+                         field<&LogSettings::format>(help("text, or one JSON object a line")),
+                         field<&LogSettings::file>(help("default: standard error")));
+  }
+};
+
+/// Section "runtime".
+struct RuntimeSettings {
+  std::int64_t loops = 0;
+  std::int64_t offload_threads = 0;
+  std::chrono::milliseconds stall_threshold{50};
+
+  static constexpr auto describe() {
+    using config::help;
+    return mpf::describe(
+        field<&RuntimeSettings::loops>(help("event loops; 0: one per core"), config::min(0),
+                                       config::max(1024)),
+        field<&RuntimeSettings::offload_threads>(help("threads for blocking work; 0: by the cores"),
+                                                 config::min(0), config::max(1024)),
+        field<&RuntimeSettings::stall_threshold>(
+            help("log handlers that keep their loop longer than this; 0: never")));
+  }
+};
+
+}  // namespace mpf

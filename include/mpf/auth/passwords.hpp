@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <mpf/auth/settings.hpp>
+
+namespace mpf::auth {
+
+/// Argon2id, off the loops and few at a time: one hash takes much memory and time on purpose. Safe to use
+/// from all fibers. Error(unavailable) when too many wait already.
+class Passwords {
+ public:
+  explicit Passwords(const Settings& settings);
+  ~Passwords();
+
+  std::string hash(std::string_view password);
+
+  /// Takes as long for a wrong password as for the right one.
+  bool verify(std::string_view password, const std::string& hash);
+
+  /// Takes as long as verify(); always false. For users that do not exist.
+  bool verify_nobody(std::string_view password);
+
+  /// True for a hash made with other parameters than those set now.
+  bool is_outdated(const std::string& hash) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Bytes in the longest password that is taken.
+inline constexpr std::size_t max_password_bytes = 1024;
+
+}  // namespace mpf::auth
