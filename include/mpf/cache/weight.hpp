@@ -61,9 +61,15 @@ std::size_t owned(const T& value) {
     std::size_t bytes = 0;
     for_each_field<T>([&](const auto& field) { bytes += owned(value.*(field.pointer)); });
     return bytes;
-  } else if constexpr (requires { value.has_value(); *value; }) {
+  } else if constexpr (requires {
+                         value.has_value();
+                         *value;
+                       }) {
     return value.has_value() ? owned(*value) : 0;
-  } else if constexpr (requires { value.first; value.second; }) {
+  } else if constexpr (requires {
+                         value.first;
+                         value.second;
+                       }) {
     return owned(value.first) + owned(value.second);
   } else if constexpr (HasText<T>) {
     return value.text().size();
