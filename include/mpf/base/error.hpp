@@ -77,4 +77,8 @@ class ValidationError : public Error {
 /// An Error whose internal and public messages are the same.
 [[noreturn]] void fail(ErrorKind kind, const std::string& message);
 
+/// Throws the Error that fits an errno of the operating system: "<what>: No space left on device" is
+/// unavailable, a missing file not_found, missing rights denied.
+[[noreturn]] void fail_errno(int error_number, const std::string& what);
+
 }  // namespace mpf

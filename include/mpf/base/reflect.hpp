@@ -61,6 +61,10 @@ struct Name {
 };
 constexpr Name name(std::string_view text) { return {text}; }
 
+/// Option of a field: it may be absent from input, and then keeps the value that the struct gives it.
+struct Defaulted {};
+inline constexpr Defaulted defaulted{};
+
 /// One described member. Options are values of any type; who reads the description picks those it knows.
 template <auto Member, class... Options>
 struct Field {
