@@ -19,8 +19,8 @@ namespace mpf::storage {
 
 /// Where a new file goes. Its name becomes "<folder>/ab/<32 random hex digits>.<extension>".
 struct PutOptions {
-  std::string folder;     ///< "sites/7/items"; empty: the storage's root
-  std::string extension;  ///< "pdf", "PDF" or ".pdf"; left out of the name unless 1 to 10 of a-z, 0-9
+  std::string folder = {};     ///< "sites/7/items"; empty: the storage's root
+  std::string extension = {};  ///< "pdf", "PDF" or ".pdf"; left out of the name unless 1 to 10 of a-z, 0-9
 };
 
 /// A file that has been put.
@@ -36,8 +36,9 @@ struct FileInfo {
   Timestamp modified;
 };
 
-/// A file on its way into a storage. Nobody sees it before commit(); without commit() nothing of it stays,
-/// not even after kill -9. Belongs to one fiber at a time.
+/// A file on its way into a storage. Nobody sees it before commit(); without commit() nothing of it stays.
+/// After kill -9 neither, or, on a file system that has no unnamed files, until the next each() a day later.
+/// Belongs to one fiber at a time.
 class Upload {
  public:
   virtual ~Upload() = default;
@@ -52,9 +53,9 @@ class Upload {
 
 /// A storage of files. Safe to use from any fiber; what blocks runs off the loops, the fiber suspended.
 ///
-/// Names have 1 to 1024 bytes of UTF-8 in segments parted by single '/'. A name with an empty, "." or ".."
-/// segment, a leading '/', a backslash or a control character is Error(invalid), whichever call it is given
-/// to; so is one that leads through a symbolic link. Files are never changed: new content gets a new name.
+/// Names have 1 to 1024 bytes of UTF-8, in segments of 1 to 255 bytes parted by '/'. A name with a segment
+/// that starts with '.', a backslash or a control character is Error(invalid), whichever call it is given to;
+/// so is one that leads through a symbolic link. Files are never changed: new content gets a new name.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -92,7 +93,7 @@ class Storage {
 };
 
 struct LocalOptions {
-  std::filesystem::path root;  ///< made if it is not there; only its owner may read it
+  std::filesystem::path root = {};  ///< made if it is not there; only its owner may read it
 
   /// full: a file that has been put survives power loss. normal: it survives the end of the process, even
   /// by kill -9, and costs no wait for the disk.
