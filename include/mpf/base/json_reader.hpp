@@ -89,7 +89,7 @@ class JsonReader {
     bool array = false;
     bool started = false;
     std::size_t index = 0;      ///< of the item being read
-    std::string_view key;       ///< of the member being read
+    std::string_view key{};     ///< of the member being read
     std::size_t first_key = 0;  ///< where this object's keys begin in keys_
   };
 
