@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <iosfwd>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <mpf/app/command.hpp>
 #include <mpf/app/module.hpp>
 #include <mpf/app/services.hpp>
 #include <mpf/base/embedded.hpp>
@@ -54,8 +54,7 @@ class Application {
 
   /// One verb, as main() does it, without signals: for tests. With an application that is started, it runs
   /// apart from it, as another process would.
-  int command(const std::vector<std::string>& arguments, const StartOptions& start, std::ostream& out,
-              std::ostream& errors);
+  int command(const std::vector<std::string>& arguments, const StartOptions& start, const Console& console);
 
   /// Starts everything; it serves when this returns. Throws Error, and is stopped then.
   void start(const StartOptions& options);

@@ -109,10 +109,18 @@ class CommandValues {
   std::vector<Value> values_;
 };
 
+/// Where a command reads and writes. Outlives it.
+struct Console {
+  std::istream* in;
+  std::ostream* out;
+  std::ostream* errors;
+  bool terminal = false;  ///< a person looks at `out`
+};
+
 /// A running command. Belongs to its fiber.
 class CommandContext : public Services {
  public:
-  CommandContext(Services services, CommandValues values, std::ostream& out, bool terminal);
+  CommandContext(Services services, CommandValues values, Console console);
 
   /// Argument or option; asking for one that is not described, or for an option that was neither given nor
   /// has a fallback, is a mistake of the programmer.
@@ -123,7 +131,7 @@ class CommandContext : public Services {
   bool flag(std::string_view name) const;
 
   /// Standard output, or what stands for it in tests.
-  std::ostream& out() const noexcept { return *out_; }
+  std::ostream& out() const noexcept { return *console_.out; }
   void print(std::string_view line) const;
 
   Progress progress(std::string title, std::int64_t total = 0) const;
@@ -139,8 +147,7 @@ class CommandContext : public Services {
 
  private:
   CommandValues values_;
-  std::ostream* out_;
-  bool terminal_;
+  Console console_;
 };
 
 }  // namespace mpf

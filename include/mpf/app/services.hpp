@@ -35,7 +35,7 @@ namespace telemetry {
 class Metrics;
 }
 namespace tenant {
-class Resolver;
+class Sites;
 }
 
 namespace app {
@@ -54,7 +54,7 @@ class Services {
   task::Queue& tasks() const;
   auth::Accounts& accounts() const;
   auth::Sessions& sessions() const;
-  tenant::Resolver& sites() const;
+  tenant::Sites& sites() const;
   telemetry::Metrics& metrics() const;
   fiber::Runtime& runtime() const;
   const Clock& clock() const;

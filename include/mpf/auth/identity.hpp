@@ -34,6 +34,9 @@ class Identity {
   void sign_in(const User& user);
   void sign_out();
 
+  /// True once anything has been asked: the answer may depend on who makes the request.
+  bool used() const noexcept;
+
   /// Adds the cookies to be set; the middleware does it.
   void write_cookies(http::Response& response) const;
 
@@ -47,6 +50,7 @@ class Identity {
   bool secure_;
   bool loaded_ = false;
   std::optional<Session> session_;
+  std::optional<User> user_;
   std::string visitor_secret_;
   std::optional<std::string> session_cookie_;  // to be set; empty deletes it
   std::optional<std::string> visitor_cookie_;

@@ -54,7 +54,7 @@ struct Password {
   static constexpr auto model() {
     return orm::model<Password>(
         "auth_password", orm::field<&Password::id>(), orm::field<&Password::site>(orm::tenant),
-        orm::field<&Password::user>(orm::unique, orm::on_delete(orm::OnDelete::cascade)),
+        orm::field<&Password::user>(orm::unique(), orm::on_delete(orm::OnDelete::cascade)),
         orm::field<&Password::hash>(orm::max_length(200)), orm::field<&Password::changed_at>());
   }
 };
@@ -75,7 +75,7 @@ struct Session {
     return orm::model<Session>(
         "auth_session", orm::field<&Session::id>(), orm::field<&Session::site>(orm::tenant),
         orm::field<&Session::user>(orm::on_delete(orm::OnDelete::cascade)),
-        orm::field<&Session::token_hash>(orm::max_length(64), orm::unique),
+        orm::field<&Session::token_hash>(orm::max_length(64), orm::unique()),
         orm::field<&Session::csrf_secret>(orm::max_length(64)), orm::field<&Session::created_at>(),
         orm::field<&Session::last_seen>(), orm::field<&Session::expires_at>(orm::indexed),
         orm::field<&Session::remote_address>(orm::max_length(64)),

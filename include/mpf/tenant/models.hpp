@@ -13,8 +13,8 @@ namespace mpf {
 class EmbeddedFiles;
 }
 
-/// Providers own sites; a site is the tenant: it has hosts, users, content and a look of its own. These
-/// models belong to no tenant, so only a SystemScope reads them; requests get a CurrentSite.
+/// Providers own sites; a site is the tenant: it has hosts, users, content and a look of its own. A SiteScope
+/// sees its own site only; requests get a CurrentSite.
 namespace mpf::tenant {
 
 /// A company that owns sites.
@@ -26,8 +26,8 @@ struct Provider {
   Timestamp created_at;
 
   static constexpr auto model() {
-    return orm::model<Provider>("tenant_provider", orm::field<&Provider::id>(),
-                                orm::field<&Provider::slug>(orm::max_length(63), orm::unique),
+    return orm::model<Provider>("tenant_provider", orm::field<&Provider::id>(orm::provider_tenant),
+                                orm::field<&Provider::slug>(orm::max_length(63), orm::unique()),
                                 orm::field<&Provider::name>(orm::max_length(200)),
                                 orm::field<&Provider::active>(),
                                 orm::field<&Provider::created_at>(orm::auto_now_add));
@@ -49,8 +49,8 @@ struct Site {
 
   static constexpr auto model() {
     return orm::model<Site>(
-        "tenant_site", orm::field<&Site::id>(), orm::field<&Site::provider>(),
-        orm::field<&Site::slug>(orm::max_length(63), orm::unique),
+        "tenant_site", orm::field<&Site::id>(orm::tenant), orm::field<&Site::provider>(orm::provider_tenant),
+        orm::field<&Site::slug>(orm::max_length(63), orm::unique()),
         orm::field<&Site::name>(orm::max_length(200)), orm::field<&Site::tagline>(orm::max_length(300)),
         orm::field<&Site::time_zone>(orm::max_length(64)), orm::field<&Site::look>(),
         orm::field<&Site::storage_folder>(orm::max_length(63)), orm::field<&Site::sign_up>(),
@@ -65,10 +65,10 @@ struct SiteHost {
   bool main = false;
 
   static constexpr auto model() {
-    return orm::model<SiteHost>("tenant_site_host", orm::field<&SiteHost::id>(),
-                                orm::field<&SiteHost::site>(orm::on_delete(orm::OnDelete::cascade)),
-                                orm::field<&SiteHost::host>(orm::max_length(253), orm::unique),
-                                orm::field<&SiteHost::main>());
+    return orm::model<SiteHost>(
+        "tenant_site_host", orm::field<&SiteHost::id>(),
+        orm::field<&SiteHost::site>(orm::tenant, orm::on_delete(orm::OnDelete::cascade)),
+        orm::field<&SiteHost::host>(orm::max_length(253), orm::unique()), orm::field<&SiteHost::main>());
   }
 };
 

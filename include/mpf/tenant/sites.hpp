@@ -66,6 +66,9 @@ class Sites {
   void changed();
 
  private:
+  template <class Load>
+  std::shared_ptr<const CurrentSite> cached(std::string_view kind, std::string_view value, Load load) const;
+
   db::Database& db_;
   cache::Cache& cache_;
   const Clock& clock_;
