@@ -77,6 +77,10 @@ class ConstraintError : public Error {
 
 struct TransactionOptions {
   bool read_only = false;
+  /// False switches SQLite's foreign keys off until the transaction ends, for rebuilding tables: whoever
+  /// does it checks them (PRAGMA foreign_key_check) before the end. Only of the outermost transaction; no
+  /// effect on PostgreSQL.
+  bool foreign_keys = true;
 };
 
 /// An open transaction, or a savepoint inside one. Belongs to the fiber that began it; every statement this

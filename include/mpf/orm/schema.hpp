@@ -52,9 +52,10 @@ struct Index {
 
 struct Table {
   std::string name;
-  std::vector<Column> columns;  ///< in the order of the description
-  std::vector<Index> indexes;   ///< sorted by name; those of references and unique sets included
-  std::string tenant_column;    ///< which column scopes the rows, or empty
+  std::vector<Column> columns;    ///< in the order of the description
+  std::vector<Index> indexes;     ///< sorted by name; those of references and unique sets included
+  std::string tenant_column;      ///< which column scopes the rows, or empty
+  std::string renamed_from = {};  ///< earlier name of the table, or empty
   bool operator==(const Table&) const = default;
 };
 
