@@ -1,0 +1,247 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mpf/db/database.hpp>
+#include <mpf/orm/model.hpp>
+
+/// What the sources of the ORM know of a model: everything that does not depend on its C++ type but through
+/// these function pointers. Not for users.
+namespace mpf::orm::detail {
+
+struct ModelInfo;
+using ModelGetter = const ModelInfo& (*)();
+
+/// A reference that a query loads, where its row's columns begin in the result, and what it loads of that
+/// row.
+struct LoadNode {
+  std::size_t column = 0;        ///< of the referring model
+  std::size_t first_column = 0;  ///< of the result
+  std::vector<LoadNode> children;
+};
+
+struct ColumnInfo {
+  std::string_view member;   ///< "author"
+  std::string_view spelled;  ///< "Article::author"
+  db::Param (*get)(const void* object) = nullptr;
+  void (*set)(void* object,
+              const db::Param& value) = nullptr;  ///< ids, references, timestamps, versions only
+  ModelGetter target = nullptr;                   ///< of a reference
+  void (*load)(void* object, const db::Row& row, const LoadNode& node) = nullptr;  ///< of a reference
+  bool auto_now_add = false;
+  bool auto_now = false;
+  bool row_version = false;
+};
+
+inline constexpr std::size_t no_column = static_cast<std::size_t>(-1);
+
+struct ModelInfo {
+  std::string_view type_name;
+  Table table;
+  std::vector<ColumnInfo> columns;  ///< as table.columns
+  std::size_t id = no_column;
+  std::size_t site = no_column;  ///< the tenant field
+  std::size_t provider = no_column;
+  ModelGetter site_model = nullptr;  ///< what the tenant field refers to
+  void (*decode)(void* object, const db::Row& row, std::size_t first_column) = nullptr;
+
+  std::size_t column_of(std::string_view member) const;  ///< a mistake of the programmer if there is none
+};
+
+/// Completes the table: names of indexes, those that references need.
+void finish_table(ModelInfo& info);
+
+/// Decodes a joined row, unless it is absent, and what was loaded along with it.
+void load_children(void* object, const db::Row& row, const ModelInfo& model,
+                   const std::vector<LoadNode>& children);
+
+template <auto Member>
+consteval std::string_view spelled_pointer() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("Member = ") + 9);
+  text = text.substr(0, text.find_first_of(";]"));
+  const std::size_t member = text.rfind("::");
+  const std::size_t owner = text.substr(0, member).find_last_of(":&( ");
+  return text.substr(owner + 1);
+}
+
+template <class T>
+consteval std::string_view type_name_of() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("T = ") + 4);
+  text = text.substr(0, text.find_first_of(";]"));
+  return text.substr(text.rfind(':') + 1);
+}
+
+/// "author_id" for a reference, else the member's name; as static text.
+template <auto Member>
+struct ColumnName {
+  static constexpr std::string_view member = member_name<Member>;
+  static constexpr bool reference = is_ref<bare<member_type<Member>>>;
+  static constexpr auto buffer = [] {
+    std::array<char, member.size() + 3> text{};
+    for (std::size_t i = 0; i < member.size(); ++i) text[i] = member[i];
+    text[member.size()] = '_';
+    text[member.size() + 1] = 'i';
+    text[member.size() + 2] = 'd';
+    return text;
+  }();
+  static constexpr std::string_view value{buffer.data(), member.size() + (reference ? 3 : 0)};
+};
+template <auto Member>
+inline constexpr std::string_view column_name = ColumnName<Member>::value;
+
+template <class T>
+const ModelInfo& model_info();
+
+template <auto Member, class T>
+db::Param get_member(const void* object) {
+  return to_param(static_cast<const T*>(object)->*Member);
+}
+
+template <auto Member, class T>
+void set_member(void* object, const db::Param& value) {
+  auto& member = static_cast<T*>(object)->*Member;
+  using Type = std::remove_reference_t<decltype(member)>;
+  if constexpr (std::same_as<Type, Id>) {
+    member = Id(std::get<std::int64_t>(value));
+  } else if constexpr (is_ref<Type>) {
+    member = Type(Id(std::get<std::int64_t>(value)));
+  } else if constexpr (std::same_as<Type, Timestamp>) {
+    member = std::get<Timestamp>(value);
+  } else if constexpr (std::same_as<Type, std::int64_t>) {
+    member = std::get<std::int64_t>(value);
+  }
+}
+
+template <auto Member, class T>
+void load_member(void* object, const db::Row& row, const LoadNode& node) {
+  using Target = typename bare<member_type<Member>>::model_type;
+  auto& member = static_cast<T*>(object)->*Member;
+  const ModelInfo& target = model_info<Target>();
+  if (row.is_null(node.first_column + target.id)) return;  // no such row, or not of this tenant
+  auto loaded = std::make_shared<Target>();
+  target.decode(loaded.get(), row, node.first_column);
+  load_children(loaded.get(), row, target, node.children);
+  if constexpr (is_optional<member_type<Member>>) {
+    if (member) member->bind(spelled_pointer<Member>(), std::move(loaded));
+  } else {
+    member.bind(spelled_pointer<Member>(), std::move(loaded));
+  }
+}
+
+template <class T>
+void decode(void* object, const db::Row& row, std::size_t first_column) {
+  T& into = *static_cast<T*>(object);
+  std::size_t column = first_column;
+  for_each_field<T>([&](const auto& field) {
+    using F = std::remove_cvref_t<decltype(field)>;
+    auto& member = into.*F::pointer;
+    read_column(row, column++, member);
+    if constexpr (is_ref<typename F::type>) {
+      member.bind(spelled_pointer<F::pointer>());
+    } else if constexpr (is_ref<bare<typename F::type>>) {
+      if (member) member->bind(spelled_pointer<F::pointer>());
+    }
+  });
+}
+
+template <class T, class F>
+void add_column(ModelInfo& info, const F& field) {
+  using Type = bare<typename F::type>;
+  constexpr auto member = F::pointer;
+  const std::size_t index = info.columns.size();
+  Column& column = info.table.columns.emplace_back();
+  ColumnInfo& described = info.columns.emplace_back();
+  column.name = column_name<member>;
+  column.type = ColumnCodec<Type>::type;
+  column.nullable = is_optional<typename F::type>;
+  described.member = member_name<member>;
+  described.spelled = spelled_pointer<member>();
+  described.get = &get_member<member, T>;
+  if constexpr (same_member<member, &T::id>) {
+    column.primary_key = true;
+    info.id = index;
+  }
+  if constexpr (std::same_as<typename F::type, Id> || is_ref<typename F::type> ||
+                std::same_as<typename F::type, Timestamp> || std::same_as<typename F::type, std::int64_t>) {
+    described.set = &set_member<member, T>;
+  }
+  if constexpr (is_ref<Type>) {
+    using Target = typename Type::model_type;
+    static_assert(Model<Target>, "include the header of the model that this orm::Ref refers to");
+    column.references = Reference{std::string(Target::model().table), "id", OnDelete::restrict};
+    if constexpr (F::template has<DeleteRule>) {
+      column.references->on_delete = field.template get<DeleteRule>().rule;
+    }
+    described.target = &model_info<Target>;
+    described.load = &load_member<member, T>;
+  }
+  if constexpr (std::is_enum_v<Type>) {
+    for (const auto& entry : enum_entries<Type>()) column.choices.emplace_back(entry.name);
+  }
+  if constexpr (F::template has<MaxLength>) {
+    column.max_length = field.template get<MaxLength>().characters;
+  }
+  if constexpr (F::template has<DefaultValue>) {
+    column.default_value = std::string(field.template get<DefaultValue>().literal);
+  }
+  if constexpr (F::template has<RenamedFrom>) {
+    column.renamed_from = field.template get<RenamedFrom>().column;
+  }
+  if constexpr (F::template has<UniqueSet<>>) info.table.indexes.push_back({"", {column.name}, true});
+  if constexpr (F::template has<Indexed>) info.table.indexes.push_back({"", {column.name}, false});
+  if constexpr (F::template has<Tenant>) {
+    info.site = index;
+    info.table.tenant_column = column.name;
+    info.site_model = &model_info<typename TenantTarget<T, Type>::type>;
+  }
+  if constexpr (F::template has<ProviderTenant>) info.provider = index;
+  described.auto_now_add = F::template has<AutoNowAdd>;
+  described.auto_now = F::template has<AutoNow>;
+  described.row_version = F::template has<RowVersion>;
+}
+
+template <class T, template <auto...> class Set, auto... Members>
+void add_set(ModelInfo& info, Set<Members...>, bool unique) {
+  static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
+  info.table.indexes.push_back({"", {std::string(column_name<Members>)...}, unique});
+}
+
+template <class T>
+const ModelInfo& model_info() {
+  static const ModelInfo info = [] {
+    constexpr auto description = T::model();
+    ModelInfo built;
+    built.type_name = type_name_of<T>();
+    built.table.name = description.table;
+    built.decode = &decode<T>;
+    std::apply([&](const auto&... field) { (add_column<T>(built, field), ...); }, description.fields);
+    std::apply(
+        [&](auto... set) {
+          (
+              [&] {
+                constexpr bool unique = requires { []<auto... M>(UniqueSet<M...>) {}(set); };
+                add_set<T>(built, set, unique);
+              }(),
+              ...);
+        },
+        description.sets);
+    finish_table(built);
+    return built;
+  }();
+  return info;
+}
+
+}  // namespace mpf::orm::detail
+
+template <mpf::orm::Model T>
+const mpf::orm::Table& mpf::orm::table_of() {
+  return detail::model_info<T>().table;
+}

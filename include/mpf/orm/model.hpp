@@ -1,0 +1,261 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <mpf/base/reflect.hpp>
+#include <mpf/orm/codec.hpp>
+#include <mpf/orm/ref.hpp>
+#include <mpf/orm/schema.hpp>
+
+/// Models are plain structs with one description, the source of columns, decoding, forms and migrations:
+///
+///     struct Article {
+///       orm::Id id;
+///       orm::Ref<Site> site;
+///       orm::Ref<User> author;
+///       std::string title;
+///       std::optional<Timestamp> published_at;
+///
+///       static constexpr auto model() {
+///         return orm::model<Article>(
+///             "content_article",
+///             orm::field<&Article::site>(orm::tenant),
+///             orm::field<&Article::author>(orm::on_delete(orm::OnDelete::restrict)),
+///             orm::field<&Article::title>(orm::max_length(200), orm::label("Title")),
+///             orm::field<&Article::published_at>(orm::indexed),
+///             orm::unique<&Article::site, &Article::title>());
+///       }
+///     };
+///
+/// Every model has a member `orm::Id id`, its primary key, which needs no field() unless it takes options.
+/// Members that are not listed are not stored. Columns are named as members are; a Ref<T> `author` is the
+/// column "author_id". A reference, and each unique set, has an index by itself.
+namespace mpf::orm {
+
+using mpf::field;
+
+/// Options of fields.
+struct Tenant {};
+struct ProviderTenant {};
+struct Indexed {};
+struct AutoNow {};
+struct AutoNowAdd {};
+struct RowVersion {};
+struct MaxLength {
+  std::size_t characters;
+};
+struct Label {
+  std::string_view text;
+};
+struct DeleteRule {
+  OnDelete rule;
+};
+struct DefaultValue {
+  std::string_view literal;
+};
+struct RenamedFrom {
+  std::string_view column;
+};
+
+/// The reference to the site that owns the row: a SiteScope sees the rows of its site. On the member `id` of
+/// the site's own model it says that the row is the site.
+inline constexpr Tenant tenant{};
+/// The reference to the provider that owns the row; on the member `id` of the provider's own model: itself.
+inline constexpr ProviderTenant provider_tenant{};
+/// An index on this column alone.
+inline constexpr Indexed indexed{};
+/// A Timestamp set at insert, and at every write.
+inline constexpr AutoNowAdd auto_now_add{};
+inline constexpr AutoNow auto_now{};
+/// An integer that counts the row's updates. update(row) fails with Error(conflict) when somebody else has
+/// updated the row since it was read.
+inline constexpr RowVersion row_version{};
+
+/// In characters (code points).
+constexpr MaxLength max_length(std::size_t characters) { return {characters}; }
+/// What people call the field.
+constexpr Label label(std::string_view text) { return {text}; }
+/// What happens to this row when the row it refers to is deleted; restrict if not given.
+constexpr DeleteRule on_delete(OnDelete rule) { return {rule}; }
+/// SQL literal for the rows that exist when a migration adds the column.
+constexpr DefaultValue default_value(std::string_view literal) { return {literal}; }
+/// The column's earlier name, so that a migration renames it.
+constexpr RenamedFrom renamed_from(std::string_view column) { return {column}; }
+
+template <auto... Members>
+struct UniqueSet {};
+template <auto... Members>
+struct IndexSet {};
+
+/// As entry of model(): no two rows have the same values in all these members. As option of a field, without
+/// members: unique by itself.
+template <auto... Members>
+constexpr UniqueSet<Members...> unique() {
+  return {};
+}
+/// Entry of model(): an index on these members, in this order.
+template <auto... Members>
+constexpr IndexSet<Members...> index() {
+  return {};
+}
+
+template <class T, class Fields, class Sets>
+struct ModelDescription {
+  using model_type = T;
+  std::string_view table;
+  Fields fields;  ///< tuple of mpf::Field, the id among them
+  Sets sets;      ///< tuple of UniqueSet and IndexSet
+};
+
+namespace detail {
+
+template <class>
+inline constexpr bool is_field = false;
+template <auto Member, class... Options>
+inline constexpr bool is_field<Field<Member, Options...>> = true;
+template <class>
+inline constexpr bool is_set = false;
+template <auto... Members>
+inline constexpr bool is_set<UniqueSet<Members...>> = sizeof...(Members) > 0;
+template <auto... Members>
+inline constexpr bool is_set<IndexSet<Members...>> = sizeof...(Members) > 0;
+
+template <auto A, auto B>
+inline constexpr bool same_member = false;
+template <auto A>
+inline constexpr bool same_member<A, A> = true;
+
+template <class T, class Entry>
+struct FieldCheck : std::true_type {};
+template <class T, auto Member, class... Options>
+struct FieldCheck<T, Field<Member, Options...>> {
+  using type = member_type<Member>;
+  template <class Option>
+  static constexpr bool has = (std::is_same_v<Option, Options> || ...);
+
+  static_assert(std::is_base_of_v<member_owner<Member>, T>, "this field is a member of another model");
+  static_assert(ColumnValue<bare<type>>,
+                "no column can hold the type of this field: use another, or specialise orm::ColumnCodec");
+  static_assert(!(has<Tenant> || has<ProviderTenant>) || is_ref<type> || std::is_same_v<type, Id>,
+                "a tenant field is an orm::Ref that is always there, or the id");
+  static_assert(!has<MaxLength> || std::is_same_v<bare<type>, std::string>,
+                "max_length is for std::string fields");
+  static_assert(!has<DeleteRule> || is_ref<bare<type>>, "on_delete is for orm::Ref fields");
+  static_assert(!(has<AutoNow> || has<AutoNowAdd>) || std::is_same_v<type, Timestamp>,
+                "auto_now and auto_now_add are for Timestamp fields");
+  static_assert(!has<RowVersion> || std::is_same_v<type, std::int64_t>,
+                "row_version is for std::int64_t fields");
+  static constexpr bool value = true;
+};
+
+template <auto Member, class Entry>
+constexpr bool entry_is_member() {
+  if constexpr (is_field<Entry>) {
+    return same_member<Entry::pointer, Member>;
+  } else {
+    return false;
+  }
+}
+
+template <class Entry>
+constexpr auto if_field(const Entry& entry) {
+  if constexpr (is_field<Entry>) {
+    return std::tuple<Entry>(entry);
+  } else {
+    return std::tuple<>();
+  }
+}
+template <class Entry>
+constexpr auto if_set(const Entry& entry) {
+  if constexpr (is_set<Entry>) {
+    return std::tuple<Entry>(entry);
+  } else {
+    return std::tuple<>();
+  }
+}
+
+template <class T, class... Entries>
+constexpr auto model_fields(const Entries&... entries) {
+  if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
+    return std::tuple_cat(if_field(entries)...);
+  } else {
+    return std::tuple_cat(std::tuple(Field<&T::id>{}), if_field(entries)...);
+  }
+}
+
+}  // namespace detail
+
+/// The description of T, stored in that table. Entries are field<…>(…), unique<…>() and index<…>().
+template <class T, class... Entries>
+constexpr auto model(std::string_view table, Entries... entries) {
+  static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
+  static_assert(((detail::is_field<Entries> || detail::is_set<Entries>)&&...),
+                "entries of orm::model() are field<…>(…), unique<…>() and index<…>()");
+  static_assert((detail::FieldCheck<T, Entries>::value && ...));
+  auto fields = detail::model_fields<T>(entries...);
+  auto sets = std::tuple_cat(detail::if_set(entries)...);
+  return ModelDescription<T, decltype(fields), decltype(sets)>{table, fields, sets};
+}
+
+/// A struct with `static constexpr auto model()` as above.
+template <class T>
+concept Model = reflect::has_model<T>;
+
+namespace detail {
+
+template <class Option, class T>
+consteval bool any_field_has() {
+  return std::apply(
+      [](const auto&... field) { return (std::decay_t<decltype(field)>::template has<Option> || ...); },
+      fields_of<T>());
+}
+
+/// Whether a Member (of T or of a base of T) is among the fields of T.
+template <class T, auto Member>
+consteval bool is_described() {
+  return std::apply(
+      [](const auto&... field) {
+        return (same_member<std::decay_t<decltype(field)>::pointer, Member> || ...);
+      },
+      fields_of<T>());
+}
+
+template <class T>
+inline constexpr bool has_site_field = any_field_has<Tenant, T>();
+template <class T>
+inline constexpr bool has_provider_field = any_field_has<ProviderTenant, T>();
+
+template <class T, class Type>
+struct TenantTarget {
+  using type = T;  // the id: the row is the tenant itself
+};
+template <class T, class Target>
+struct TenantTarget<T, Ref<Target>> {
+  using type = Target;
+};
+template <class T, class Fields>
+struct SiteOf {
+  using type = void;
+};
+template <class T, class First, class... Rest>
+struct SiteOf<T, std::tuple<First, Rest...>> {
+  using type = typename std::conditional_t<First::template has<Tenant>, TenantTarget<T, typename First::type>,
+                                           SiteOf<T, std::tuple<Rest...>>>::type;
+};
+/// The model of the site that rows of T belong to; void when T has no tenant field.
+template <class T>
+using site_model_of = typename SiteOf<T, std::remove_cvref_t<decltype(fields_of<T>())>>::type;
+
+}  // namespace detail
+
+/// The table of a model, as its description says. Built at the first call; lives for the whole program.
+template <Model T>
+const Table& table_of();
+
+}  // namespace mpf::orm
+
+#include <mpf/orm/detail/model_info.hpp>
