@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 /// Loops and what runs them. One event loop per core; handlers, tasks and commands run in stackful fibers
 /// pinned to a loop, so that user code is plain synchronous C++ while the loop serves others.
@@ -27,13 +29,19 @@ struct RuntimeOptions {
   std::size_t offload_threads = 0;                ///< 0: twice the cores, at least 4
   std::size_t offload_queue = 4096;               ///< more waiting calls of offload() fail as unavailable
   std::chrono::milliseconds stall_threshold{50};  ///< 0 switches the watchdog off
-  std::function<void(const Stall&)> on_stall;  ///< called on the watchdog's thread; default: writes to stderr
+  std::function<void(const Stall&)> on_stall =
+      {};  ///< called on the watchdog's thread; default: writes to stderr
+
+  /// Called with what a fiber threw that nobody joins, and its name; mostly in that fiber, so that its Locals
+  /// can be read. Must not throw. Default: writes to stderr.
+  std::function<void(std::string_view fiber, const std::exception_ptr& error)> on_exception = {};
 };
 
 /// One event loop, run by one thread. All members may be called from any thread.
 class Loop {
  public:
-  /// Runs fn on the loop's thread, outside any fiber: it must not block or throw.
+  /// Runs fn on the loop's thread, outside any fiber: it must not block or throw. Dropped when the loop ends
+  /// before its turn comes.
   void post(std::function<void()> fn);
 
   std::size_t index() const noexcept;

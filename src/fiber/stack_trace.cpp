@@ -1,0 +1,118 @@
+#include "fiber/stack_trace.hpp"
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <time.h>
+
+#include <cxxabi.h>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+namespace mpf::fiber {
+namespace {
+
+struct Capture {
+  std::array<void*, 64> frames;
+  int count = 0;
+  sem_t done;
+};
+
+// A signal's handler has nothing but statics: one request at a time, taken by whoever was interrupted.
+std::mutex capture_mutex;
+std::atomic<Capture*> requested{nullptr};
+
+void on_signal(int) {
+  const int error = errno;
+  if (Capture* const capture = requested.exchange(nullptr, std::memory_order_acq_rel)) {
+    capture->count = ::backtrace(capture->frames.data(), static_cast<int>(capture->frames.size()));
+    ::sem_post(&capture->done);
+  }
+  errno = error;
+}
+
+bool install_handler() {
+  // Its first call loads the unwinder, which a signal handler must not do.
+  std::array<void*, 1> frame;
+  ::backtrace(frame.data(), 1);
+  struct sigaction before {};
+  if (::sigaction(SIGURG, nullptr, &before) != 0) return false;
+  if ((before.sa_flags & SA_SIGINFO) != 0 || (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)) {
+    return false;
+  }
+  struct sigaction ours {};
+  ours.sa_handler = &on_signal;
+  ours.sa_flags = SA_RESTART | SA_ONSTACK;
+  ::sigemptyset(&ours.sa_mask);
+  return ::sigaction(SIGURG, &ours, nullptr) == 0;
+}
+
+bool wait_for(sem_t& semaphore) {
+  timespec until{};
+  ::clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += 500'000'000;
+  if (until.tv_nsec >= 1'000'000'000) {
+    until.tv_nsec -= 1'000'000'000;
+    ++until.tv_sec;
+  }
+  int result = 0;
+  do {
+    result = ::sem_timedwait(&semaphore, &until);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+std::string describe(void* address) {
+  Dl_info info{};
+  // Frames hold return addresses: the call is before them, maybe in another function.
+  void* const inside = static_cast<char*>(address) - 1;
+  std::array<char, 64> number{};
+  if (::dladdr(inside, &info) == 0 || !info.dli_fname) {
+    std::snprintf(number.data(), number.size(), "%p", address);
+    return number.data();
+  }
+  const auto offset = static_cast<char*>(address) - static_cast<char*>(info.dli_fbase);
+  std::snprintf(number.data(), number.size(), "+0x%tx", offset);
+  std::string where = std::string(info.dli_fname) + number.data();
+  if (!info.dli_sname) return where;
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
+  return std::string(status == 0 ? name.get() : info.dli_sname) + " (" + where + ")";
+}
+
+}  // namespace
+
+std::string stack_of(pthread_t thread) {
+  static const bool installed = install_handler();
+  if (!installed) return "(no stack: the process uses SIGURG itself)\n";
+  const std::scoped_lock lock(capture_mutex);
+  Capture capture;
+  ::sem_init(&capture.done, 0, 0);
+  requested.store(&capture, std::memory_order_release);
+  std::string text;
+  const bool sent = ::pthread_kill(thread, SIGURG) == 0;
+  if (sent && wait_for(capture.done)) {
+    // The first two are the handler and the kernel's way into it.
+    for (int i = 2; i < capture.count; ++i)
+      text += describe(capture.frames[static_cast<std::size_t>(i)]) + "\n";
+  } else if (requested.exchange(nullptr, std::memory_order_acq_rel)) {
+    text = "(no stack: the thread did not answer)\n";
+  } else {
+    // It is in the handler right now and writes into our frame.
+    while (::sem_wait(&capture.done) != 0) {
+    }
+    text = "(no stack: the thread answered too late)\n";
+  }
+  ::sem_destroy(&capture.done);
+  return text;
+}
+
+}  // namespace mpf::fiber
