@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mpf/migrate/migrator.hpp>
+
+#include "migrate/operation.hpp"
+
+namespace mpf::migrate {
+
+struct LocatedOperation {
+  Operation operation;
+  int line = 0;  ///< in the file, from 1
+};
+
+/// A migration file.
+struct Migration {
+  MigrationId id;
+  std::vector<MigrationId> depends;
+  std::vector<LocatedOperation> operations;
+  std::string source;    ///< for messages: path of the file, or module and file name
+  std::string checksum;  ///< SHA-256 of the file, line ends apart
+};
+
+/// Throws Error(configuration) "source:line: what; remedy".
+[[noreturn]] void fail_at(std::string_view source, int line, const std::string& message);
+
+/// Reads a file's text. Strict: whatever is not understood is an error.
+Migration parse_migration(std::string_view text, const std::string& source);
+
+/// Text that parse_migration() understands: stable, one line a column.
+std::string write_migration(const MigrationId& id, const std::vector<MigrationId>& depends,
+                            const std::vector<Operation>& operations);
+
+/// Stable names of enumerations in files.
+std::string_view type_to_text(orm::ColumnType type) noexcept;
+std::string_view on_delete_to_text(orm::OnDelete on_delete) noexcept;
+
+/// True for "0001_initial".
+bool is_migration_name(std::string_view name) noexcept;
+
+}  // namespace mpf::migrate

@@ -1,0 +1,28 @@
+#include "migrate/operation.hpp"
+
+namespace mpf::migrate {
+
+std::string describe(const Operation& operation) {
+  return std::visit(
+      Overloaded{
+          [](const CreateTable& op) { return "create table " + op.table.name; },
+          [](const DropTable& op) { return "drop table " + op.table; },
+          [](const RenameTable& op) { return "rename table " + op.from + " to " + op.to; },
+          [](const MoveTable& op) { return "move table " + op.table + " to module " + op.to; },
+          [](const AlterTable& op) { return "alter table " + op.table; },
+          [](const AddColumn& op) { return "add column " + op.table + "." + op.column.name; },
+          [](const DropColumn& op) { return "drop column " + op.table + "." + op.column; },
+          [](const AlterColumn& op) { return "alter column " + op.table + "." + op.column.name; },
+          [](const RenameColumn& op) { return "rename column " + op.table + "." + op.from + " to " + op.to; },
+          [](const CreateIndex& op) { return "create index " + op.index.name; },
+          [](const DropIndex& op) { return "drop index " + op.index; },
+          [](const RunSql&) { return std::string("run SQL"); },
+      },
+      operation);
+}
+
+bool loses_data(const Operation& operation) {
+  return std::holds_alternative<DropTable>(operation) || std::holds_alternative<DropColumn>(operation);
+}
+
+}  // namespace mpf::migrate

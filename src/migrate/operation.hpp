@@ -1,0 +1,86 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <mpf/orm/schema.hpp>
+
+/// The steps that migrations are made of, as values.
+namespace mpf::migrate {
+
+struct CreateTable {
+  orm::Table table;
+};
+struct DropTable {
+  std::string table;
+};
+struct RenameTable {
+  std::string from;
+  std::string to;
+};
+/// The table belongs to another module from now on.
+struct MoveTable {
+  std::string table;
+  std::string from;
+  std::string to;
+};
+/// Changes what scopes the rows.
+struct AlterTable {
+  std::string table;
+  std::string tenant_column;
+};
+struct AddColumn {
+  std::string table;
+  orm::Column column;
+};
+struct DropColumn {
+  std::string table;
+  std::string column;
+};
+/// The column becomes what is given here.
+struct AlterColumn {
+  std::string table;
+  orm::Column column;
+};
+struct RenameColumn {
+  std::string table;
+  std::string from;
+  std::string to;
+};
+struct CreateIndex {
+  std::string table;
+  orm::Index index;
+};
+struct DropIndex {
+  std::string table;
+  std::string index;
+};
+/// SQL by hand. A dialect without text cannot run it; without reverse text it cannot be undone. Empty text
+/// does nothing.
+struct RunSql {
+  std::optional<std::string> sqlite;
+  std::optional<std::string> postgres;
+  std::optional<std::string> reverse_sqlite;
+  std::optional<std::string> reverse_postgres;
+};
+
+using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn,
+                               DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, RunSql>;
+
+/// "add column content_item.summary"
+std::string describe(const Operation& operation);
+
+/// Whether it throws data away that its reverse cannot bring back.
+bool loses_data(const Operation& operation);
+
+/// For visiting variants with one lambda a type.
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace mpf::migrate

@@ -1,0 +1,398 @@
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <initializer_list>
+#include <set>
+
+#include <mpf/base/hash.hpp>
+#include <mpf/base/text.hpp>
+
+#include "migrate/migration.hpp"
+#include "migrate/sql_text.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+using orm::ColumnType;
+using orm::OnDelete;
+
+constexpr std::array column_types{ColumnType::boolean,   ColumnType::integer, ColumnType::bigint,
+                                  ColumnType::real,      ColumnType::text,    ColumnType::bytes,
+                                  ColumnType::timestamp, ColumnType::json,    ColumnType::id};
+constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null};
+
+std::string join(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (const auto word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
+/// One mapping of the file, which complains about keys that nobody asked for.
+class Reader {
+ public:
+  Reader(const std::string& source, YAML::Node node, std::string what)
+      : source_(source), node_(std::move(node)), what_(std::move(what)) {
+    if (!node_.IsMap()) fail(node_, what_ + " must be a mapping (key: value)");
+    std::set<std::string> seen;
+    for (const auto& pair : node_) {
+      if (!pair.first.IsScalar()) fail(pair.first, "a key of " + what_ + " is no plain text");
+      if (!seen.insert(pair.first.Scalar()).second) {
+        fail(pair.first, "the key '" + pair.first.Scalar() + "' of " + what_ + " is there twice; keep one");
+      }
+    }
+  }
+
+  [[noreturn]] void fail(const YAML::Node& at, const std::string& message) const {
+    fail_at(source_, at.Mark().line + 1, message);
+  }
+
+  void allow(std::initializer_list<std::string_view> keys) const {
+    const std::vector<std::string_view> known(keys);
+    for (const auto& pair : node_) {
+      const auto& key = pair.first.Scalar();
+      if (std::ranges::find(known, key) == known.end()) unknown(pair.first, "key", key, known);
+    }
+  }
+
+  [[noreturn]] void unknown(const YAML::Node& at, const std::string& what, const std::string& word,
+                            const std::vector<std::string_view>& known) const {
+    const auto near = nearest_word(word, known);
+    fail(at, "unknown " + what + " '" + word + "' of " + what_ + "; " +
+                 (near ? "did you mean '" + std::string(*near) + "'?" : "there are: " + join(known)));
+  }
+
+  YAML::Node find(const std::string& key) const { return node_[key]; }
+  YAML::Node need(const std::string& key) const {
+    const auto value = node_[key];
+    if (!value) fail(node_, what_ + " lacks '" + key + "'");
+    return value;
+  }
+
+  std::string scalar(const YAML::Node& value, const std::string& key) const {
+    if (!value.IsScalar()) fail(value, "'" + key + "' of " + what_ + " must be text");
+    return value.Scalar();
+  }
+  std::string text(const std::string& key) const {
+    const auto value = need(key);
+    auto result = scalar(value, key);
+    if (result.empty()) fail(value, "'" + key + "' of " + what_ + " is empty");
+    return result;
+  }
+  /// A name that goes into the database.
+  std::string name(const std::string& key) const {
+    auto result = text(key);
+    check_name(need(key), result);
+    return result;
+  }
+  void check_name(const YAML::Node& at, const std::string& name) const {
+    if (name.size() > 63)
+      fail(at, "the name '" + name + "' has more than 63 bytes, which PostgreSQL cuts off");
+    if (name.starts_with("sqlite_") || name.starts_with("mpf_new_")) {
+      fail(at, "the name '" + name + "' begins with what is reserved");
+    }
+    const bool good = !name.empty() && is_valid_utf8(name) &&
+                      std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!good) fail(at, "the name '" + name + "' is empty or has control characters");
+  }
+  bool flag(const std::string& key) const {
+    const auto value = find(key);
+    if (!value) return false;
+    const auto result = scalar(value, key);
+    if (result != "true" && result != "false") fail(value, "'" + key + "' must be true or false");
+    return result == "true";
+  }
+  std::vector<std::string> list(const std::string& key) const {
+    const auto value = need(key);
+    if (!value.IsSequence()) fail(value, "'" + key + "' of " + what_ + " must be a list");
+    std::vector<std::string> result;
+    for (const auto& each : value) result.push_back(scalar(each, key));
+    return result;
+  }
+  Reader inner(const std::string& key, std::string what) const {
+    return {source_, need(key), std::move(what)};
+  }
+  Reader inner(const YAML::Node& node, std::string what) const { return {source_, node, std::move(what)}; }
+  const YAML::Node& node() const { return node_; }
+
+ private:
+  const std::string& source_;
+  YAML::Node node_;
+  std::string what_;
+};
+
+orm::Reference read_reference(const Reader& column) {
+  orm::Reference reference;
+  const auto node = column.need("references");
+  if (node.IsMap()) {
+    const auto map = column.inner("references", "'references'");
+    map.allow({"table", "column"});
+    reference.table = map.name("table");
+    reference.column = map.name("column");
+  } else {
+    reference.table = column.name("references");
+  }
+  if (const auto on_delete = column.find("on_delete")) {
+    const auto word = column.scalar(on_delete, "on_delete");
+    const auto found = std::ranges::find(on_deletes, word, on_delete_to_text);
+    if (found == on_deletes.end()) {
+      column.unknown(on_delete, "on_delete", word, {"restrict", "cascade", "set_null"});
+    }
+    reference.on_delete = *found;
+  }
+  return reference;
+}
+
+orm::Column read_column(const Reader& reader) {
+  reader.allow({"name", "type", "nullable", "primary_key", "max_length", "choices", "default", "references",
+                "on_delete"});
+  orm::Column column;
+  column.name = reader.name("name");
+  const auto type = reader.text("type");
+  const auto found = std::ranges::find(column_types, type, type_to_text);
+  if (found == column_types.end()) {
+    std::vector<std::string_view> known;
+    for (const auto each : column_types) known.push_back(type_to_text(each));
+    reader.unknown(reader.need("type"), "type", type, known);
+  }
+  column.type = *found;
+  column.nullable = reader.flag("nullable");
+  column.primary_key = reader.flag("primary_key");
+  if (const auto length = reader.find("max_length")) {
+    const auto text = reader.scalar(length, "max_length");
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number == 0) {
+      reader.fail(length, "'max_length' must be a whole number above 0, not '" + text + "'");
+    }
+    column.max_length = number;
+  }
+  if (const auto choices = reader.find("choices")) {
+    column.choices = reader.list("choices");
+    if (column.choices.empty()) reader.fail(choices, "'choices' is empty; leave it out to allow any text");
+  }
+  if (const auto value = reader.find("default")) column.default_value = reader.scalar(value, "default");
+  if (reader.find("references")) {
+    column.references = read_reference(reader);
+  } else if (const auto on_delete = reader.find("on_delete")) {
+    reader.fail(on_delete, "'on_delete' is of no use without 'references'");
+  }
+  return column;
+}
+
+orm::Index read_index(const Reader& reader) {
+  reader.allow({"name", "columns", "unique"});
+  return {reader.name("name"), reader.list("columns"), reader.flag("unique")};
+}
+
+Operation read_create_table(const Reader& op) {
+  op.allow({"table", "columns", "indexes", "tenant"});
+  CreateTable result;
+  result.table.name = op.name("table");
+  const auto columns = op.need("columns");
+  if (!columns.IsSequence()) op.fail(columns, "'columns' must be a list");
+  for (const auto& each : columns) result.table.columns.push_back(read_column(op.inner(each, "a column")));
+  if (const auto indexes = op.find("indexes")) {
+    if (!indexes.IsSequence()) op.fail(indexes, "'indexes' must be a list");
+    for (const auto& each : indexes) result.table.indexes.push_back(read_index(op.inner(each, "an index")));
+  }
+  if (op.find("tenant")) result.table.tenant_column = op.text("tenant");
+  return result;
+}
+
+Operation read_sql(const Reader& op) {
+  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres"});
+  const auto read = [&](const char* key) -> std::optional<std::string> {
+    const auto node = op.find(key);
+    if (!node) return std::nullopt;
+    auto text = op.scalar(node, key);
+    if (const auto word = transaction_control(text)) {
+      op.fail(node, "'" + *word +
+                        "' cannot be used in a migration: each runs in a transaction of its own; "
+                        "leave the statement out");
+    }
+    return text;
+  };
+  RunSql result{read("sqlite"), read("postgres"), read("reverse_sqlite"), read("reverse_postgres")};
+  if (!result.sqlite && !result.postgres) op.fail(op.node(), "'sql' has text for no dialect: add 'sqlite:'");
+  return result;
+}
+
+using ReadOperation = Operation (*)(const Reader&);
+struct Kind {
+  std::string_view name;
+  ReadOperation read;
+};
+
+const std::array kinds{
+    Kind{"create_table", read_create_table},
+    Kind{"drop_table",
+         [](const Reader& op) -> Operation {
+           op.allow({"table"});
+           return DropTable{op.name("table")};
+         }},
+    Kind{"rename_table",
+         [](const Reader& op) -> Operation {
+           op.allow({"from", "to"});
+           return RenameTable{op.name("from"), op.name("to")};
+         }},
+    Kind{"move_table",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return MoveTable{op.name("table"), op.text("from"), op.text("to")};
+         }},
+    Kind{"alter_table",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "tenant"});
+           return AlterTable{op.name("table"), op.scalar(op.need("tenant"), "tenant")};
+         }},
+    Kind{"add_column",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "column"});
+           return AddColumn{op.name("table"), read_column(op.inner("column", "a column"))};
+         }},
+    Kind{"drop_column",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "column"});
+           return DropColumn{op.name("table"), op.name("column")};
+         }},
+    Kind{"alter_column",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "column"});
+           return AlterColumn{op.name("table"), read_column(op.inner("column", "a column"))};
+         }},
+    Kind{"rename_column",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return RenameColumn{op.name("table"), op.name("from"), op.name("to")};
+         }},
+    Kind{"create_index",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "index"});
+           return CreateIndex{op.name("table"), read_index(op.inner("index", "an index"))};
+         }},
+    Kind{"drop_index",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "index"});
+           return DropIndex{op.name("table"), op.name("index")};
+         }},
+    Kind{"sql", read_sql},
+};
+
+LocatedOperation read_operation(const Reader& file, const YAML::Node& node) {
+  if (!node.IsMap() || node.size() != 1 || !node.begin()->first.IsScalar()) {
+    file.fail(node, "an operation is written '- create_table: …', with one kind each");
+  }
+  const auto& key = node.begin()->first;
+  const auto found = std::ranges::find(kinds, key.Scalar(), &Kind::name);
+  if (found == kinds.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& each : kinds) known.push_back(each.name);
+    file.inner(node, "the migration").unknown(key, "operation", key.Scalar(), known);
+  }
+  const auto what = "'" + key.Scalar() + "'";
+  return {found->read(file.inner(node.begin()->second, what)), node.Mark().line + 1};
+}
+
+MigrationId read_id(const Reader& reader, const YAML::Node& at, const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos || slash == 0 || !is_migration_name(text.substr(slash + 1))) {
+    reader.fail(at, "'" + text + "' is no migration; write it like 'content.item/0001_initial'");
+  }
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+Migration read_migration(const YAML::Node& root, const std::string& source) {
+  if (!root.IsMap()) fail_at(source, 1, "a migration file holds 'migration:' and 'operations:'");
+  const Reader file(source, root, "the file");
+  file.allow({"migration", "operations"});
+  const auto head = file.inner("migration", "'migration'");
+  head.allow({"module", "name", "depends"});
+  Migration result;
+  result.source = source;
+  result.id = {head.text("module"), head.text("name")};
+  if (!is_migration_name(result.id.name)) {
+    head.fail(head.need("name"),
+              "'" + result.id.name + "' is no name of a migration; write it like '0001_initial'");
+  }
+  if (const auto depends = head.find("depends")) {
+    const auto texts = head.list("depends");
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      result.depends.push_back(read_id(head, depends[i], texts[i]));
+    }
+  }
+  const auto operations = file.need("operations");
+  if (!operations.IsSequence() && !operations.IsNull()) file.fail(operations, "'operations' must be a list");
+  for (const auto& node : operations) result.operations.push_back(read_operation(file, node));
+  return result;
+}
+
+}  // namespace
+
+void fail_at(std::string_view source, int line, const std::string& message) {
+  fail(ErrorKind::configuration, std::string(source) + ":" + std::to_string(line) + ": " + message);
+}
+
+std::string_view type_to_text(ColumnType type) noexcept {
+  switch (type) {
+    case ColumnType::boolean:
+      return "boolean";
+    case ColumnType::integer:
+      return "integer";
+    case ColumnType::bigint:
+      return "bigint";
+    case ColumnType::real:
+      return "real";
+    case ColumnType::text:
+      return "text";
+    case ColumnType::bytes:
+      return "bytes";
+    case ColumnType::timestamp:
+      return "timestamp";
+    case ColumnType::json:
+      return "json";
+    case ColumnType::id:
+      return "id";
+  }
+  return {};
+}
+
+std::string_view on_delete_to_text(OnDelete on_delete) noexcept {
+  switch (on_delete) {
+    case OnDelete::restrict:
+      return "restrict";
+    case OnDelete::cascade:
+      return "cascade";
+    case OnDelete::set_null:
+      return "set_null";
+  }
+  return {};
+}
+
+bool is_migration_name(std::string_view name) noexcept {
+  const auto digits = std::min(name.find_first_not_of("0123456789"), name.size());
+  if (digits < 4 || digits == name.size() || name[digits] != '_' || digits + 1 == name.size()) return false;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_", digits) == std::string_view::npos;
+}
+
+Migration parse_migration(std::string_view text, const std::string& source) {
+  if (!is_valid_utf8(text)) fail_at(source, 1, "the file is not UTF-8");
+  try {
+    const auto documents = YAML::LoadAll(std::string(text));
+    if (documents.size() != 1) {
+      fail_at(source, 1,
+              documents.empty() ? "the file is empty" : "the file holds more than one YAML document");
+    }
+    auto result = read_migration(documents.front(), source);
+    std::string unix_text(text);
+    std::erase(unix_text, '\r');
+    result.checksum = sha256(unix_text);
+    return result;
+  } catch (const YAML::Exception& e) {
+    fail_at(source, e.mark.line + 1, "malformed YAML: " + e.msg);
+  }
+}
+
+}  // namespace mpf::migrate

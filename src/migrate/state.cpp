@@ -1,0 +1,305 @@
+#include "migrate/state.hpp"
+
+#include <algorithm>
+
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+auto column_at(orm::Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
+  if (found == table.columns.end())
+    throw StateError("table '" + table.name + "' has no column '" + name + "'");
+  return found;
+}
+
+void check_column(const orm::Table& table, const orm::Column& column) {
+  const auto where = "column '" + table.name + "." + column.name + "'";
+  if (column.default_value && !orm::ddl::is_literal(*column.default_value)) {
+    throw StateError("the default of " + where + " is no SQL literal: " + *column.default_value +
+                     " (text needs single quotes: 'text')");
+  }
+  if (column.primary_key && (column.type != orm::ColumnType::id || column.nullable || column.references)) {
+    throw StateError("the primary key " + where + " must be of type id, not null, and refer to nothing");
+  }
+  if (column.max_length && column.type != orm::ColumnType::text) {
+    throw StateError(where + " has a max_length and is not text");
+  }
+  if (!column.choices.empty() && column.type != orm::ColumnType::text) {
+    throw StateError(where + " has choices and is not text");
+  }
+  if (column.references && column.references->on_delete == orm::OnDelete::set_null && !column.nullable) {
+    throw StateError(where + " is set to null when what it refers to is deleted, and may not be null");
+  }
+}
+
+void check_index(const orm::Table& table, const orm::Index& index) {
+  if (index.columns.empty()) throw StateError("index '" + index.name + "' has no columns");
+  for (const auto& column : index.columns) {
+    if (!find_column(table, column)) {
+      throw StateError("index '" + index.name + "' has the column '" + column + "', which table '" +
+                       table.name + "' has not");
+    }
+  }
+}
+
+}  // namespace
+
+const orm::Column* find_column(const orm::Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
+  return found == table.columns.end() ? nullptr : &*found;
+}
+
+const orm::Index* find_index(const orm::Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.indexes, name, &orm::Index::name);
+  return found == table.indexes.end() ? nullptr : &*found;
+}
+
+orm::Table normalized(orm::Table table) {
+  table.renamed_from.clear();
+  for (auto& column : table.columns) column.renamed_from.clear();
+  std::ranges::sort(table.indexes, {}, &orm::Index::name);
+  return table;
+}
+
+const orm::Table* State::find(const std::string& table) const {
+  const auto found = tables_.find(table);
+  return found == tables_.end() ? nullptr : &found->second.table;
+}
+
+const State::Entry& State::entry(const std::string& table) const {
+  const auto found = tables_.find(table);
+  if (found == tables_.end()) throw StateError("there is no table '" + table + "'");
+  return found->second;
+}
+
+orm::Table& State::change(const std::string& table) {
+  return const_cast<orm::Table&>(entry(table).table);  // NOLINT: ours, and not const
+}
+
+std::vector<std::string> State::referrers(const std::string& table) const {
+  std::vector<std::string> result;
+  for (const auto& [name, entry] : tables_) {
+    const bool refers = std::ranges::any_of(entry.table.columns, [&](const orm::Column& column) {
+      return column.references && column.references->table == table;
+    });
+    if (refers && name != table) result.push_back(name);
+  }
+  return result;
+}
+
+void State::apply(const Operation& operation, const std::string& module) {
+  std::visit(Overloaded{
+                 [&](const CreateTable& op) { create(op, module); },
+                 [&](const DropTable& op) { drop(op); },
+                 [&](const RenameTable& op) { rename(op); },
+                 [&](const MoveTable& op) {
+                   if (const auto& owner = entry(op.table).module; owner != op.from) {
+                     throw StateError("table '" + op.table + "' belongs to module '" + owner + "', not to '" +
+                                      op.from + "'");
+                   }
+                   tables_.at(op.table).module = op.to;
+                 },
+                 [&](const AlterTable& op) {
+                   auto& table = change(op.table);
+                   if (!op.tenant_column.empty()) column_at(table, op.tenant_column);
+                   table.tenant_column = op.tenant_column;
+                 },
+                 [&](const AddColumn& op) { add(op); },
+                 [&](const DropColumn& op) { drop(op); },
+                 [&](const AlterColumn& op) { alter(op); },
+                 [&](const RenameColumn& op) { rename(op); },
+                 [&](const CreateIndex& op) { create(op); },
+                 [&](const DropIndex& op) { drop(op); },
+                 [](const RunSql&) {},
+             },
+             operation);
+}
+
+void State::check_references(const orm::Table& table, const orm::Column& column) const {
+  if (!column.references) return;
+  const auto& to = *column.references;
+  const auto* target = to.table == table.name ? &table : find(to.table);
+  if (!target) {
+    throw StateError("column '" + table.name + "." + column.name + "' refers to the table '" + to.table +
+                     "', which does not exist (yet): is a migration missing among 'depends'?");
+  }
+  const auto* key = find_column(*target, to.column);
+  if (!key || !key->primary_key) {
+    throw StateError("column '" + table.name + "." + column.name + "' refers to '" + to.table + "." +
+                     to.column + "', which is no primary key");
+  }
+}
+
+void State::create(const CreateTable& op, const std::string& module) {
+  auto table = normalized(op.table);
+  if (find(table.name)) throw StateError("there is a table '" + table.name + "' already");
+  if (table.columns.empty()) throw StateError("table '" + table.name + "' has no columns");
+  for (const auto& column : table.columns) {
+    if (std::ranges::count(table.columns, column.name, &orm::Column::name) > 1) {
+      throw StateError("table '" + table.name + "' has the column '" + column.name + "' twice");
+    }
+    check_column(table, column);
+    check_references(table, column);
+  }
+  if (std::ranges::count_if(table.columns, &orm::Column::primary_key) > 1) {
+    throw StateError("table '" + table.name + "' has more than one primary key");
+  }
+  for (const auto& index : table.indexes) {
+    check_index(table, index);
+    if (std::ranges::count(table.indexes, index.name, &orm::Index::name) > 1) {
+      throw StateError("table '" + table.name + "' has the index '" + index.name + "' twice");
+    }
+  }
+  if (!table.tenant_column.empty()) column_at(table, table.tenant_column);
+  auto name = table.name;
+  tables_.emplace(std::move(name), Entry{module, std::move(table)});
+}
+
+void State::drop(const DropTable& op) {
+  entry(op.table);
+  if (const auto others = referrers(op.table); !others.empty()) {
+    throw StateError("table '" + op.table + "' cannot be dropped: table '" + others.front() +
+                     "' refers to it");
+  }
+  tables_.erase(op.table);
+}
+
+void State::rename(const RenameTable& op) {
+  entry(op.from);
+  if (find(op.to)) throw StateError("there is a table '" + op.to + "' already");
+  auto node = tables_.extract(op.from);
+  node.key() = op.to;
+  node.mapped().table.name = op.to;
+  tables_.insert(std::move(node));
+  for (auto& [name, entry] : tables_) {
+    for (auto& column : entry.table.columns) {
+      if (column.references && column.references->table == op.from) column.references->table = op.to;
+    }
+  }
+}
+
+void State::add(const AddColumn& op) {
+  auto& table = change(op.table);
+  if (find_column(table, op.column.name)) {
+    throw StateError("table '" + op.table + "' has a column '" + op.column.name + "' already");
+  }
+  if (op.column.primary_key) throw StateError("a primary key cannot be added to a table that exists");
+  check_column(table, op.column);
+  check_references(table, op.column);
+  table.columns.push_back(op.column);
+  table.columns.back().renamed_from.clear();
+}
+
+void State::drop(const DropColumn& op) {
+  auto& table = change(op.table);
+  const auto column = column_at(table, op.column);
+  for (const auto& index : table.indexes) {
+    if (std::ranges::find(index.columns, op.column) != index.columns.end()) {
+      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before the index '" +
+                       index.name + "'");
+    }
+  }
+  if (table.tenant_column == op.column) {
+    throw StateError("column '" + op.table + "." + op.column + "' scopes the rows: change 'tenant' first");
+  }
+  if (column->primary_key)
+    throw StateError("a primary key cannot be dropped: '" + op.table + "." + op.column + "'");
+  if (table.columns.size() == 1) throw StateError("the only column of '" + op.table + "' cannot be dropped");
+  table.columns.erase(column);
+}
+
+void State::alter(const AlterColumn& op) {
+  auto& table = change(op.table);
+  const auto column = column_at(table, op.column.name);
+  if (column->primary_key != op.column.primary_key) {
+    throw StateError("'" + op.table + "." + op.column.name +
+                     "' cannot become or cease to be the primary key");
+  }
+  check_column(table, op.column);
+  check_references(table, op.column);
+  *column = op.column;
+  column->renamed_from.clear();
+}
+
+void State::rename(const RenameColumn& op) {
+  auto& table = change(op.table);
+  const auto column = column_at(table, op.from);
+  if (find_column(table, op.to)) {
+    throw StateError("table '" + op.table + "' has a column '" + op.to + "' already");
+  }
+  column->name = op.to;
+  if (table.tenant_column == op.from) table.tenant_column = op.to;
+  for (auto& index : table.indexes) std::ranges::replace(index.columns, op.from, op.to);
+  for (auto& [name, entry] : tables_) {
+    for (auto& each : entry.table.columns) {
+      if (each.references && each.references->table == op.table && each.references->column == op.from) {
+        each.references->column = op.to;
+      }
+    }
+  }
+}
+
+void State::create(const CreateIndex& op) {
+  auto& table = change(op.table);
+  for (const auto& [name, entry] : tables_) {
+    if (find_index(entry.table, op.index.name)) {
+      throw StateError("there is an index '" + op.index.name + "' already, on table '" + name + "'");
+    }
+  }
+  check_index(table, op.index);
+  table.indexes.push_back(op.index);
+  std::ranges::sort(table.indexes, {}, &orm::Index::name);
+}
+
+void State::drop(const DropIndex& op) {
+  auto& table = change(op.table);
+  const auto found = std::ranges::find(table.indexes, op.index, &orm::Index::name);
+  if (found == table.indexes.end()) {
+    throw StateError("table '" + op.table + "' has no index '" + op.index + "'");
+  }
+  table.indexes.erase(found);
+}
+
+std::optional<Operation> reverse_of(const Operation& operation, const State& before) {
+  using Result = std::optional<Operation>;
+  return std::visit(Overloaded{
+                        [](const CreateTable& op) -> Result { return DropTable{op.table.name}; },
+                        [&](const DropTable& op) -> Result { return CreateTable{before.table(op.table)}; },
+                        [](const RenameTable& op) -> Result {
+                          return RenameTable{op.to, op.from};
+                        },
+                        [](const MoveTable& op) -> Result {
+                          return MoveTable{op.table, op.to, op.from};
+                        },
+                        [&](const AlterTable& op) -> Result {
+                          return AlterTable{op.table, before.table(op.table).tenant_column};
+                        },
+                        [](const AddColumn& op) -> Result {
+                          return DropColumn{op.table, op.column.name};
+                        },
+                        [&](const DropColumn& op) -> Result {
+                          return AddColumn{op.table, *find_column(before.table(op.table), op.column)};
+                        },
+                        [&](const AlterColumn& op) -> Result {
+                          return AlterColumn{op.table, *find_column(before.table(op.table), op.column.name)};
+                        },
+                        [](const RenameColumn& op) -> Result {
+                          return RenameColumn{op.table, op.to, op.from};
+                        },
+                        [](const CreateIndex& op) -> Result {
+                          return DropIndex{op.table, op.index.name};
+                        },
+                        [&](const DropIndex& op) -> Result {
+                          return CreateIndex{op.table, *find_index(before.table(op.table), op.index)};
+                        },
+                        [](const RunSql& op) -> Result {
+                          if (!op.reverse_sqlite && !op.reverse_postgres) return std::nullopt;
+                          return RunSql{op.reverse_sqlite, op.reverse_postgres, op.sqlite, op.postgres};
+                        },
+                    },
+                    operation);
+}
+
+}  // namespace mpf::migrate

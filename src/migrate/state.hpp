@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "migrate/operation.hpp"
+
+/// What the tables are after some migrations, known without a database.
+namespace mpf::migrate {
+
+/// An operation does not fit the state it is applied to. The message says why, for people.
+class StateError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class State {
+ public:
+  struct Entry {
+    std::string module;  ///< whose table it is
+    orm::Table table;    ///< without renamed_from; indexes sorted by name
+  };
+
+  const std::map<std::string, Entry>& tables() const noexcept { return tables_; }
+  const orm::Table* find(const std::string& table) const;
+
+  /// StateError where there is none.
+  const Entry& entry(const std::string& table) const;
+  const orm::Table& table(const std::string& table) const { return entry(table).table; }
+
+  /// Tables other than itself with a column that refers to `table`, sorted.
+  std::vector<std::string> referrers(const std::string& table) const;
+
+  /// Throws StateError, and leaves the state as it was, where the operation does not fit.
+  void apply(const Operation& operation, const std::string& module);
+
+ private:
+  orm::Table& change(const std::string& table);
+  void check_references(const orm::Table& table, const orm::Column& column) const;
+  void create(const CreateTable& op, const std::string& module);
+  void drop(const DropTable& op);
+  void rename(const RenameTable& op);
+  void add(const AddColumn& op);
+  void drop(const DropColumn& op);
+  void alter(const AlterColumn& op);
+  void rename(const RenameColumn& op);
+  void create(const CreateIndex& op);
+  void drop(const DropIndex& op);
+
+  std::map<std::string, Entry> tables_;
+};
+
+const orm::Column* find_column(const orm::Table& table, const std::string& name);
+const orm::Index* find_index(const orm::Table& table, const std::string& name);
+
+/// The table as a state keeps it.
+orm::Table normalized(orm::Table table);
+
+/// What undoes the operation, applied to the state before it; nothing when it cannot be undone.
+std::optional<Operation> reverse_of(const Operation& operation, const State& before);
+
+}  // namespace mpf::migrate

@@ -1,0 +1,189 @@
+#include <algorithm>
+#include <array>
+
+#include <mpf/base/text.hpp>
+
+#include "migrate/migration.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+bool is_plain(std::string_view text) {
+  constexpr std::string_view first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  constexpr std::array<std::string_view, 9> special{"true", "false", "yes", "no", "on",
+                                                    "off",  "null",  "y",   "n"};
+  if (text.empty() || first.find(text.front()) == std::string_view::npos) return false;
+  const auto good = [&](char c) {
+    return first.find(c) != std::string_view::npos || (c >= '0' && c <= '9') || c == '.' || c == '/' ||
+           c == '-';
+  };
+  return std::ranges::all_of(text, good) &&
+         std::ranges::none_of(special, [&](std::string_view word) { return iequals(word, text); });
+}
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && text.size() < 18 &&
+         text.find_first_not_of("0123456789") == std::string_view::npos &&
+         (text == "0" || text.front() != '0');
+}
+
+std::string double_quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (c == '\n') {
+      result += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += "\\x" + hex_encode({&c, 1});
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
+std::string scalar(std::string_view text) {
+  if (is_plain(text) || is_digits(text)) return std::string(text);
+  return double_quoted(text);
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string text = "[";
+  for (const auto& item : items) text += (text.size() == 1 ? "" : ", ") + scalar(item);
+  return text + "]";
+}
+
+std::string column(const orm::Column& c) {
+  auto text = "{name: " + scalar(c.name) + ", type: " + std::string(type_to_text(c.type));
+  if (c.primary_key) text += ", primary_key: true";
+  if (c.nullable) text += ", nullable: true";
+  if (c.max_length) text += ", max_length: " + std::to_string(*c.max_length);
+  if (!c.choices.empty()) text += ", choices: " + list(c.choices);
+  if (c.default_value) text += ", default: " + scalar(*c.default_value);
+  if (c.references) {
+    const auto& to = *c.references;
+    text += ", references: ";
+    text += to.column == "id" ? scalar(to.table)
+                              : "{table: " + scalar(to.table) + ", column: " + scalar(to.column) + "}";
+    text += ", on_delete: " + std::string(on_delete_to_text(to.on_delete));
+  }
+  return text + "}";
+}
+
+std::string index(const orm::Index& i) {
+  return "{name: " + scalar(i.name) + ", columns: " + list(i.columns) + (i.unique ? ", unique: true}" : "}");
+}
+
+/// The lines below "- kind:", without indentation.
+class Lines {
+ public:
+  void add(std::string_view key, std::string_view value) {
+    text_ += "      " + std::string(key) + ": " + std::string(value) + "\n";
+  }
+  void add_name(std::string_view key, std::string_view value) { add(key, scalar(value)); }
+  void add_optional(std::string_view key, const std::optional<std::string>& value) {
+    if (value) add(key, double_quoted(*value));
+  }
+  void begin_list(std::string_view key) { text_ += "      " + std::string(key) + ":\n"; }
+  void add_item(std::string_view value) { text_ += "        - " + std::string(value) + "\n"; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+std::string operation(const Operation& operation) {
+  Lines lines;
+  const char* kind = std::visit(Overloaded{
+                                    [&](const CreateTable& op) {
+                                      lines.add_name("table", op.table.name);
+                                      if (!op.table.tenant_column.empty())
+                                        lines.add_name("tenant", op.table.tenant_column);
+                                      lines.begin_list("columns");
+                                      for (const auto& each : op.table.columns) lines.add_item(column(each));
+                                      if (!op.table.indexes.empty()) lines.begin_list("indexes");
+                                      for (const auto& each : op.table.indexes) lines.add_item(index(each));
+                                      return "create_table";
+                                    },
+                                    [&](const DropTable& op) {
+                                      lines.add_name("table", op.table);
+                                      return "drop_table";
+                                    },
+                                    [&](const RenameTable& op) {
+                                      lines.add_name("from", op.from);
+                                      lines.add_name("to", op.to);
+                                      return "rename_table";
+                                    },
+                                    [&](const MoveTable& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("from", op.from);
+                                      lines.add_name("to", op.to);
+                                      return "move_table";
+                                    },
+                                    [&](const AlterTable& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("tenant", op.tenant_column);
+                                      return "alter_table";
+                                    },
+                                    [&](const AddColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add("column", column(op.column));
+                                      return "add_column";
+                                    },
+                                    [&](const DropColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("column", op.column);
+                                      return "drop_column";
+                                    },
+                                    [&](const AlterColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add("column", column(op.column));
+                                      return "alter_column";
+                                    },
+                                    [&](const RenameColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("from", op.from);
+                                      lines.add_name("to", op.to);
+                                      return "rename_column";
+                                    },
+                                    [&](const CreateIndex& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add("index", index(op.index));
+                                      return "create_index";
+                                    },
+                                    [&](const DropIndex& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("index", op.index);
+                                      return "drop_index";
+                                    },
+                                    [&](const RunSql& op) {
+                                      lines.add_optional("sqlite", op.sqlite);
+                                      lines.add_optional("postgres", op.postgres);
+                                      lines.add_optional("reverse_sqlite", op.reverse_sqlite);
+                                      lines.add_optional("reverse_postgres", op.reverse_postgres);
+                                      return "sql";
+                                    },
+                                },
+                                operation);
+  return "  - " + std::string(kind) + ":\n" + lines.text();
+}
+
+}  // namespace
+
+std::string write_migration(const MigrationId& id, const std::vector<MigrationId>& depends,
+                            const std::vector<Operation>& operations) {
+  auto text = "migration:\n  module: " + scalar(id.module) + "\n  name: " + double_quoted(id.name) + "\n";
+  if (depends.empty()) {
+    text += "  depends: []\n";
+  } else {
+    text += "  depends:\n";
+    for (const auto& each : depends) text += "    - " + scalar(each.to_string()) + "\n";
+  }
+  text += operations.empty() ? "operations: []\n" : "operations:\n";
+  for (const auto& each : operations) text += operation(each);
+  return text;
+}
+
+}  // namespace mpf::migrate
