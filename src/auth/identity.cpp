@@ -48,6 +48,13 @@ std::optional<Id> Identity::session_id() {
   return session_ ? std::optional(session_->id) : std::nullopt;
 }
 
+std::optional<std::string> Identity::holder() {
+  load();
+  if (session_) return fmt::format("session:{}", session_->id.value);
+  if (visitor_secret_.empty()) return std::nullopt;
+  return "visitor:" + sha256(visitor_secret_);
+}
+
 std::string Identity::csrf_token() {
   load();
   if (!session_ && visitor_secret_.empty()) {

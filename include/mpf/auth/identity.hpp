@@ -25,6 +25,10 @@ class Identity {
   /// Of a signed-in user.
   std::optional<Id> session_id();
 
+  /// Tells the session, or a visitor's browser, apart from all others, for things that belong to it; nothing
+  /// for a visitor without cookie. Not a secret. Changes with sign-in and sign-out.
+  std::optional<std::string> holder();
+
   /// What unsafe requests must carry as header X-CSRF-Token or form field csrf_token. Bound to the session;
   /// for visitors to a cookie that is set when this is called first. Changes with sign-in and sign-out.
   std::string csrf_token();
