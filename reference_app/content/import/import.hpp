@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <mpf/app/services.hpp>
+#include <mpf/base/id.hpp>
+#include <mpf/tenant/site.hpp>
+
+#include "content/import/api.hpp"
+
+namespace mpf {
+class Setup;
+class TaskContext;
+}  // namespace mpf
+
+/// Importing a folder is a job: one task looks what is there, others take over some files each, and a last
+/// one retires what is gone. Any of them may be cut short at any point and run again, here or in another
+/// process: rows and the record of the task's end are written in one transaction, files before it under new
+/// names, and files that no row mentions are swept away at the end.
+namespace portal::content {
+
+struct StartedImport {
+  mpf::Id source;
+  mpf::Id job;
+  bool resumed = false;  ///< an import of this folder had not ended: this is it
+};
+
+/// Enqueues the import, or finds the one that is under way. Errors as check_folder().
+StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                           const ImportOptions& options);
+
+struct ImportProgress {
+  std::int64_t done = 0;   ///< files
+  std::int64_t total = 0;  ///< 0: not known yet
+  bool ended = false;
+  std::string problem;  ///< of the tasks so far, or why it has ended incomplete; empty when all is well
+};
+
+ImportProgress import_progress(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                               const StartedImport& started);
+
+/// The tasks. In the order in which they run.
+void add_import_tasks(mpf::Setup& s);
+
+}  // namespace portal::content

@@ -1,0 +1,408 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <mpf/app/context.hpp>
+#include <mpf/app/setup.hpp>
+#include <mpf/base/file.hpp>
+#include <mpf/base/hash.hpp>
+#include <mpf/base/text.hpp>
+#include <mpf/db/database.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/orm/query.hpp>
+#include <mpf/storage/storage.hpp>
+#include <mpf/task/context.hpp>
+#include <mpf/task/queue.hpp>
+#include <mpf/telemetry/log.hpp>
+
+#include "content/collection/tree.hpp"
+#include "content/import/import.hpp"
+#include "content/import/page_facts.hpp"
+#include "content/import/payloads.hpp"
+#include "content/import/scan.hpp"
+#include "content/item/changes.hpp"
+
+namespace portal::content {
+namespace {
+
+constexpr std::size_t files_in_part = 32;
+
+/// Text files up to this size are read for their title, summary and references.
+constexpr std::size_t max_text_bytes = 8 * 1024 * 1024;
+
+/// The source, unless a newer import of it has begun.
+std::optional<Source> source_of_run(const orm::SiteScope& scope, mpf::Id id, std::int64_t run) {
+  auto source = scope.find<Source>(id);
+  if (!source || source->run != run) return std::nullopt;
+  return source;
+}
+
+std::string storage_folder(const mpf::tenant::CurrentSite& site, mpf::Id source) {
+  return fmt::format("{}/{}/source-{}", site.provider_slug, site.storage_folder, source.value);
+}
+
+/// What a task has found out about one file before it writes anything down.
+struct Taken {
+  const ImportFiles::Entry* entry = nullptr;
+  FoundFile found;
+  std::optional<File> before;
+  bool content_changed = false;
+  mpf::storage::StoredFile stored;
+  std::string content_type;
+  std::optional<Kind> kind;
+  PageFacts facts;
+};
+
+bool is_text(std::string_view content_type) { return content_type.starts_with("text/"); }
+
+/// Reads what there is to know of a file and puts a copy into storage, unless it is as it was.
+void take(Taken& taken, const Source& source, mpf::storage::Storage& storage, const std::string& folder) {
+  const auto type = file_type(taken.found.path);
+  taken.kind = type->kind;
+  taken.content_type = type->content_type;
+  const auto path = std::filesystem::path(source.folder) / taken.found.path;
+  const bool text = is_text(type->content_type) && static_cast<std::size_t>(taken.found.size) <= max_text_bytes;
+  if (text) {
+    mpf::fiber::offload([&] {
+      const auto content = mpf::read_file(path, max_text_bytes * 2);
+      if (taken.before && taken.before->sha256 == mpf::sha256(content)) return;
+      taken.content_changed = true;
+      if (mpf::is_valid_utf8(content)) taken.content_type += "; charset=utf-8";
+      if (taken.kind == Kind::page) {
+        taken.facts = html_facts(content, taken.found.path);
+      } else if (taken.kind == Kind::markdown) {
+        taken.facts = markdown_facts(content, taken.found.path);
+      } else if (taken.kind == Kind::text) {
+        taken.facts = text_facts(content);
+      } else if (type->content_type == "text/css") {
+        taken.facts.uses = css_uses(content, taken.found.path);
+      }
+    });
+    if (!taken.content_changed) return;
+  } else {
+    taken.content_changed = true;
+  }
+  const auto dot = taken.found.path.rfind('.');
+  taken.stored = storage.put_file(path, {.folder = folder, .extension = taken.found.path.substr(dot + 1)});
+  if (taken.before && taken.before->sha256 == taken.stored.sha256) {
+    // The same bytes with a newer date; the copy is swept away at the end.
+    taken.content_changed = false;
+  }
+}
+
+std::string title_for(const Taken& taken) {
+  auto title = taken.facts.title.empty() ? title_of_name(taken.found.path) : taken.facts.title;
+  if (title.empty()) title = taken.found.path;
+  return std::string(mpf::truncate_utf8(title, 300));
+}
+
+Item new_item(const Source& source, const File& file, Kind kind, mpf::Id collection, std::int64_t position,
+              std::string title, std::string summary) {
+  Item item;
+  item.collection = orm::Ref<Collection>(collection);
+  item.file = orm::Ref<File>(file.id);
+  item.title = std::move(title);
+  item.summary = std::move(summary);
+  item.slug = mpf::slugify(item.title).substr(0, 200);
+  item.kind = kind;
+  item.visibility = source.visibility;
+  item.position = position;
+  return item;
+}
+
+/// Writes a taken file down. In the transaction that ends the task.
+void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
+  File file = taken.before ? std::move(*taken.before) : File{};
+  file.source = orm::Ref<Source>(source.id);
+  file.path = taken.found.path;
+  file.modified = taken.found.modified;
+  file.run = source.run;
+  file.retired_at.reset();
+  if (taken.content_changed) {
+    file.stored = taken.stored.name;
+    file.size = static_cast<std::int64_t>(taken.stored.size);
+    file.sha256 = taken.stored.sha256;
+    file.content_type = taken.content_type;
+    file.uses = mpf::Json::of(taken.facts.uses);
+  }
+  if (file.id) {
+    scope.update(file);
+  } else {
+    // Closed until the end of the import tells which pages use it.
+    file.visibility = Visibility::staff;
+    scope.insert(file);
+  }
+  // Pictures become items at the end, when it is known which ones no page shows.
+  if (!taken.kind || taken.kind == Kind::image) return;
+
+  auto item = scope.query<Item>().where(orm::f<&Item::file> == file.id).first();
+  if (!item) {
+    auto made = new_item(source, file, *taken.kind, taken.entry->collection, taken.entry->position, title_for(taken),
+                         taken.facts.summary);
+    scope.insert(made);
+    return;
+  }
+  if (!taken.content_changed) return;
+  if (!item->title_edited) item->title = title_for(taken);
+  if (!item->summary_edited) item->summary = taken.facts.summary;
+  item->kind = *taken.kind;
+  ++item->revision;
+  scope.update(*item);
+}
+
+}  // namespace
+
+void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
+  const auto scope = ctx.scope();
+  const auto source = source_of_run(scope, payload.source, payload.run);
+  if (!source) return;
+  const auto scan = mpf::fiber::offload([&] { return scan_folder(source->folder); });
+  for (const auto& reason : scan.left_out) mpf::log::warning("import leaves out {}", reason);
+
+  ctx.db().transaction([&](mpf::db::Transaction& tx) {
+    ctx.task().complete_in(tx);
+    std::map<std::string, mpf::Id> collections;
+    for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source->id).all()) {
+      collections.emplace(folder.path, folder.collection.id);
+    }
+    for (const auto& path : scan.folders) {
+      if (const auto known = collections.find(path); known != collections.end()) {
+        scope.query<Collection>()
+            .where(orm::f<&Collection::id> == known->second && orm::f<&Collection::retired_at>.not_null())
+            .update(orm::set<&Collection::retired_at>(std::nullopt));
+        continue;
+      }
+      const auto slash = path.rfind('/');
+      const auto parent = collections.at(slash == std::string::npos ? "" : path.substr(0, slash));
+      const auto collection = add_collection(scope, title_of_name(path), parent);
+      Folder folder;
+      folder.source = orm::Ref<Source>(source->id);
+      folder.path = path;
+      folder.collection = orm::Ref<Collection>(collection.id);
+      scope.insert(folder);
+      collections.emplace(path, collection.id);
+    }
+
+    std::vector<ImportFiles> parts;
+    for (std::size_t at = 0; at < scan.files.size(); ++at) {
+      if (at % files_in_part == 0) parts.push_back({source->id, source->run, {}});
+      const auto& path = scan.files[at].path;
+      const auto slash = path.rfind('/');
+      const auto folder = collections.find(slash == std::string::npos ? "" : path.substr(0, slash));
+      // Folders of assets alone have no collection; their files need none.
+      parts.back().files.push_back(
+          {path, folder == collections.end() ? source->collection.id : folder->second, static_cast<std::int64_t>(at)});
+    }
+    ctx.tasks().enqueue_many(parts, {.site = ctx.site_id(), .job = ctx.task().job()});
+    scope.query<Source>()
+        .where(orm::f<&Source::id> == source->id)
+        .update(orm::set<&Source::total>(static_cast<std::int64_t>(scan.files.size())));
+    content_changed(ctx, ctx.site_id());
+  });
+}
+
+void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
+  const auto scope = ctx.scope();
+  const auto source = source_of_run(scope, payload.source, payload.run);
+  if (!source) return;
+  const auto folder = storage_folder(*ctx.site(), source->id);
+
+  std::vector<std::string> paths;
+  for (const auto& entry : payload.files) paths.push_back(entry.path);
+  std::unordered_map<std::string, File> known;
+  for (auto& file : scope.query<File>()
+                        .where(orm::f<&File::source> == source->id && orm::f<&File::path>.in(paths))
+                        .all()) {
+    auto path = file.path;
+    known.emplace(std::move(path), std::move(file));
+  }
+  const auto found = mpf::fiber::offload([&] {
+    std::vector<std::optional<FoundFile>> result;
+    for (const auto& path : paths) result.push_back(look_at(source->folder, path));
+    return result;
+  });
+
+  std::vector<mpf::Id> unchanged;
+  std::vector<Taken> taken;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (!found[i]) continue;  // gone since the scan: retired at the end
+    const auto before = known.find(paths[i]);
+    if (before != known.end() && before->second.size == found[i]->size &&
+        before->second.modified == found[i]->modified && !before->second.retired_at) {
+      unchanged.push_back(before->second.id);
+      continue;
+    }
+    Taken file;
+    file.entry = &payload.files[i];
+    file.found = *found[i];
+    if (before != known.end()) file.before = std::move(before->second);
+    take(file, *source, ctx.storage(), folder);
+    taken.push_back(std::move(file));
+    ctx.task().progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(paths.size()));
+  }
+
+  ctx.db().transaction([&](mpf::db::Transaction& tx) {
+    ctx.task().complete_in(tx);
+    if (!unchanged.empty()) {
+      scope.query<File>().where(orm::f<&File::id>.in(unchanged)).update(orm::set<&File::run>(source->run));
+    }
+    for (auto& file : taken) record(scope, *source, file);
+    if (!taken.empty()) content_changed(ctx, ctx.site_id());
+  });
+}
+
+namespace {
+
+/// Pages and files of the import that has ended, as its last task sees them.
+struct Outcome {
+  std::vector<File> files;
+  std::unordered_map<mpf::Id, Item> items;  // by file
+  std::unordered_map<std::string, mpf::Id> collections;  // by folder
+};
+
+Outcome load_outcome(const orm::SiteScope& scope, const Source& source) {
+  Outcome outcome;
+  outcome.files = scope.query<File>().where(orm::f<&File::source> == source.id).all();
+  for (auto& item : scope.query<Item>().where(orm::f<&Item::file, &File::source> == source.id).all()) {
+    const auto file = item.file.id;
+    outcome.items.emplace(file, std::move(item));
+  }
+  for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source.id).all()) {
+    outcome.collections.emplace(folder.path, folder.collection.id);
+  }
+  std::sort(outcome.files.begin(), outcome.files.end(),
+            [](const File& a, const File& b) { return import_order(a.path, b.path); });
+  return outcome;
+}
+
+/// Retires and restores so that an item is there exactly when its file is, and is no picture of a page.
+void settle_items(const orm::SiteScope& scope, const Source& source, Outcome& outcome, mpf::Timestamp now) {
+  std::unordered_set<std::string> used;
+  for (const auto& file : outcome.files) {
+    if (file.run != source.run) continue;
+    for (auto& path : file.uses.as<std::vector<std::string>>()) used.insert(std::move(path));
+  }
+  std::int64_t next_position = 0;
+  for (auto& file : outcome.files) {
+    const bool here = file.run == source.run;
+    const std::int64_t position = here ? next_position++ : 0;
+    if (!here && !file.retired_at) {
+      file.retired_at = now;
+      scope.update(file);
+    }
+    const auto kind = file_type(file.path)->kind;
+    const bool wanted = here && kind && (kind != Kind::image || !used.contains(file.path));
+    const auto found = outcome.items.find(file.id);
+    if (found == outcome.items.end()) {
+      if (wanted) {
+        const auto slash = file.path.rfind('/');
+        const auto folder = outcome.collections.find(slash == std::string::npos ? "" : file.path.substr(0, slash));
+        auto item = new_item(source, file, *kind,
+                             folder == outcome.collections.end() ? source.collection.id : folder->second, position,
+                             title_of_name(file.path), {});
+        scope.insert(item);
+        outcome.items.emplace(file.id, std::move(item));
+      }
+      continue;
+    }
+    auto& item = found->second;
+    const bool retire = !wanted && !item.retired_at;
+    const bool restore = wanted && item.retired_at && item.retired_by_import;
+    if (retire) {
+      item.retired_at = now;
+      item.retired_by_import = true;
+    } else if (restore) {
+      item.retired_at.reset();
+      item.retired_by_import = false;
+    }
+    const bool moved = wanted && item.position != position;
+    if (moved) item.position = position;
+    if (retire || restore) ++item.revision;
+    if (retire || restore || moved) scope.update(item);
+  }
+}
+
+/// Retires collections of folders that are gone, once nothing is left in them.
+void settle_collections(const orm::SiteScope& scope, const Source& source, const Outcome& outcome, mpf::Timestamp now) {
+  std::unordered_set<std::string> alive;
+  for (const auto& file : outcome.files) {
+    const auto item = outcome.items.find(file.id);
+    if (item == outcome.items.end() || item->second.retired_at) continue;
+    for (auto slash = file.path.find('/'); slash != std::string::npos; slash = file.path.find('/', slash + 1)) {
+      alive.insert(file.path.substr(0, slash));
+    }
+  }
+  for (const auto& [path, collection] : outcome.collections) {
+    if (collection == source.collection.id || alive.contains(path)) continue;
+    scope.query<Collection>()
+        .where(orm::f<&Collection::id> == collection && orm::f<&Collection::retired_at>.is_null())
+        .update(orm::set<&Collection::retired_at>(std::optional(now)));
+  }
+}
+
+/// Removes stored files that no row mentions: replaced versions, and copies of tasks that were cut short.
+/// No other import of this source runs, so none is about to be mentioned.
+void sweep_storage(const orm::SiteScope& scope, const Source& source, mpf::storage::Storage& storage, const std::string& folder) {
+  std::unordered_set<std::string> mentioned;
+  for (auto& [stored] : scope.query<File>().where(orm::f<&File::source> == source.id).select<&File::stored>()) {
+    mentioned.insert(std::move(stored));
+  }
+  std::vector<std::string> orphans;
+  storage.each(folder, [&](const mpf::storage::FileInfo& file) {
+    if (!mentioned.contains(file.name)) orphans.push_back(file.name);
+    return true;
+  });
+  for (const auto& name : orphans) storage.remove(name);
+}
+
+}  // namespace
+
+void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
+  const auto scope = ctx.scope();
+  auto source = source_of_run(scope, payload.source, payload.run);
+  if (!source) return;
+  const auto job = ctx.tasks().job_status(mpf::Id(source->job));
+  if (job.failed > 0) {
+    // Files whose task failed were not met, but they are not gone: nothing may be retired.
+    std::string reason;
+    for (const auto& task : ctx.tasks().list({.state = mpf::task::State::failed, .job = job.id, .limit = 1})) {
+      reason = task.last_error;
+    }
+    source->problem = fmt::format("{} of {} parts failed: {}", job.failed, job.total, reason);
+    mpf::log::error("import of '{}' is incomplete: {}", source->folder, source->problem);
+    update_file_visibility(scope, source->id);
+    scope.update<&Source::problem>(*source);
+    content_changed(ctx, ctx.site_id());
+    return;
+  }
+  const auto now = ctx.clock().now();
+  ctx.db().transaction([&](mpf::db::Transaction& tx) {
+    ctx.task().complete_in(tx);
+    auto outcome = load_outcome(scope, *source);
+    settle_items(scope, *source, outcome, now);
+    settle_collections(scope, *source, outcome, now);
+    update_file_visibility(scope, source->id);
+    source->imported_at = now;
+    scope.update(*source);
+    content_changed(ctx, ctx.site_id());
+  });
+  sweep_storage(scope, *source, ctx.storage(), storage_folder(*ctx.site(), source->id));
+}
+
+void add_import_tasks(mpf::Setup& s) {
+  const mpf::task::TaskOptions options{.max_attempts = 4,
+                                       .backoff = {.base = std::chrono::milliseconds(500), .max = std::chrono::seconds(5)},
+                                       .timeout = std::chrono::minutes(30)};
+  s.task<ImportScan>("content.import_scan", import_scan, options);
+  s.task<ImportFiles>("content.import_files", import_files, options);
+  s.task<ImportFinish>("content.import_finish", import_finish, options);
+}
+
+}  // namespace portal::content
