@@ -1,7 +1,7 @@
 # Warnings of our own code; never exported to those who link MPF.
 add_library(mpf_warnings INTERFACE)
 target_compile_options(mpf_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wno-missing-field-initializers
   $<$<BOOL:${MPF_WARNINGS_AS_ERRORS}>:-Werror>)
 if(MPF_SANITIZE)
   # g++ 12 reports false maybe-uninitialized and tsan-fence warnings under sanitizers.
