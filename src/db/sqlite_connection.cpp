@@ -1,0 +1,257 @@
+#include "db/sqlite_connection.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+#include <mpf/fiber/fiber.hpp>
+
+#include "db/sqlite_error.hpp"
+#include "db/sqlite_row.hpp"
+
+namespace mpf::db::sqlite {
+
+namespace {
+
+/// Virtual machine steps between two looks at who else wants the loop; some tenths of a millisecond.
+constexpr int progress_steps = 8192;
+
+class Resetting {
+ public:
+  Resetting(sqlite3_stmt* statement, bool& busy) noexcept : statement_(statement), busy_(busy) {
+    busy_ = true;
+  }
+  ~Resetting() {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+    busy_ = false;
+  }
+  Resetting(const Resetting&) = delete;
+  Resetting& operator=(const Resetting&) = delete;
+
+ private:
+  sqlite3_stmt* statement_;
+  bool& busy_;
+};
+
+int bind(sqlite3_stmt* statement, int index, const Param& param) {
+  struct Binder {
+    sqlite3_stmt* statement;
+    int index;
+    int operator()(std::nullptr_t) const { return sqlite3_bind_null(statement, index); }
+    int operator()(bool value) const { return sqlite3_bind_int(statement, index, value ? 1 : 0); }
+    int operator()(std::int64_t value) const { return sqlite3_bind_int64(statement, index, value); }
+    int operator()(double value) const { return sqlite3_bind_double(statement, index, value); }
+    int operator()(const std::string& value) const {
+      return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
+    }
+    int operator()(const Bytes& value) const {
+      if (value.empty()) return sqlite3_bind_zeroblob(statement, index, 0);
+      return sqlite3_bind_blob64(statement, index, value.data(), value.size(), SQLITE_STATIC);
+    }
+    int operator()(Timestamp value) const { return sqlite3_bind_int64(statement, index, value.micros()); }
+  };
+  return std::visit(Binder{statement, index}, param);
+}
+
+}  // namespace
+
+void Connection::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
+void Connection::Finalize::operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+
+Connection::Connection(const SqliteOptions& options, Role role)
+    : file_(options.file.string()),
+      busy_timeout_(options.busy_timeout),
+      cached_statements_(std::max<std::size_t>(options.cached_statements, 1)) {
+  sqlite3* handle = nullptr;
+  const int create = role == Role::writer && options.create ? SQLITE_OPEN_CREATE : 0;
+  const int flags =
+      SQLITE_OPEN_READWRITE | create | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(file_.c_str(), &handle, flags, nullptr);
+  handle_.reset(handle);
+  check(code, "open");
+  configure(role, options);
+}
+
+Connection::~Connection() = default;
+
+void Connection::configure(Role role, const SqliteOptions& options) {
+  sqlite3* const handle = handle_.get();
+  // Double-quoted text is an identifier, never by mistake a string; SQL cannot damage the file's structure.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // SQLite's parser recurses by the depth of expressions, and fibers have small stacks.
+  sqlite3_limit(handle, SQLITE_LIMIT_EXPR_DEPTH, 300);
+  sqlite3_busy_handler(
+      handle, [](void* self, int attempt) { return static_cast<Connection*>(self)->wait_for_lock(attempt); },
+      this);
+  if (role == Role::writer) {
+    std::string mode;
+    const Prepared statement = compile("PRAGMA journal_mode = WAL", false, nullptr);
+    const int code = sqlite3_step(statement.get());
+    if (code != SQLITE_ROW) check(code, "PRAGMA journal_mode = WAL");
+    mode = reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), 0));
+    if (mode != "wal") {
+      throw Error(ErrorKind::unavailable,
+                  fmt::format("database {} cannot use a write-ahead log (it stays in mode '{}'): its file "
+                              "system must be a local one",
+                              file_, mode));
+    }
+    script(options.durability == SqliteOptions::Durability::full ? "PRAGMA synchronous = FULL"
+                                                                 : "PRAGMA synchronous = NORMAL");
+    script("PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864");
+  } else {
+    script("PRAGMA query_only = ON");
+  }
+  script("PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
+  number("SELECT count(*) FROM sqlite_schema");  // finds out now if this is no database
+  sqlite3_progress_handler(
+      handle, progress_steps, [](void* self) { return static_cast<Connection*>(self)->progress(); }, this);
+}
+
+int Connection::progress() noexcept {
+  if (abort_) return abort_->load(std::memory_order_relaxed) ? 1 : 0;
+  try {
+    fiber::yield();
+    return 0;
+  } catch (...) {  // told again once SQLite has returned
+    stopped_by_ = std::current_exception();
+    return 1;
+  }
+}
+
+int Connection::wait_for_lock(int attempt) noexcept {
+  using namespace std::chrono_literals;
+  const auto now = std::chrono::steady_clock::now();
+  if (attempt == 0) busy_since_ = now;
+  if (now - busy_since_ >= busy_timeout_) return 0;
+  const auto pause = std::min<std::chrono::microseconds>(200us * (attempt + 1), 10ms);
+  if (abort_) {
+    if (abort_->load(std::memory_order_relaxed)) return 0;
+    std::this_thread::sleep_for(pause);
+    return 1;
+  }
+  try {
+    fiber::sleep_for(pause);
+    return 1;
+  } catch (...) {
+    stopped_by_ = std::current_exception();
+    return 0;
+  }
+}
+
+void Connection::check(int code, std::string_view sql) {
+  if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW) fail(code, sql);
+}
+
+void Connection::fail(int code, std::string_view sql) {
+  if (stopped_by_) std::rethrow_exception(std::exchange(stopped_by_, nullptr));
+  if (abort_ && abort_->load(std::memory_order_relaxed) && is_interruption(code)) throw Interrupted{};
+  throw_error(handle_.get(), code, file_, sql);
+}
+
+Connection::Prepared Connection::compile(std::string_view sql, bool kept, std::string_view* rest) {
+  sqlite3_stmt* statement = nullptr;
+  const char* tail = nullptr;
+  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      kept ? SQLITE_PREPARE_PERSISTENT : 0, &statement, &tail);
+  Prepared prepared(statement);
+  check(code, sql);
+  if (rest) *rest = sql.substr(static_cast<std::size_t>(tail - sql.data()));
+  return prepared;
+}
+
+sqlite3_stmt* Connection::prepare(std::string_view sql) {
+  if (const auto found = by_sql_.find(sql); found != by_sql_.end()) {
+    cache_.splice(cache_.begin(), cache_, found->second);
+    return found->second->statement.get();
+  }
+  std::string_view rest;
+  Prepared statement = compile(sql, true, &rest);
+  if (!statement) throw Error(ErrorKind::internal, "an empty SQL statement");
+  if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+    throw Error(ErrorKind::internal,
+                fmt::format("more than one SQL statement, use execute_script(): {}", sql));
+  }
+  if (cache_.size() >= cached_statements_) {
+    by_sql_.erase(cache_.back().sql);
+    cache_.pop_back();
+  }
+  cache_.push_front({std::string(sql), std::move(statement)});
+  by_sql_.emplace(cache_.front().sql, cache_.begin());
+  return cache_.front().statement.get();
+}
+
+std::uint64_t Connection::run(const Statement& statement, const RowSink& on_row) {
+  if (busy_) {
+    throw Error(ErrorKind::internal,
+                fmt::format("a statement inside the row callback of another one in the same transaction: {}",
+                            statement.sql));
+  }
+  sqlite3_stmt* const prepared = prepare(statement.sql);
+  if (statement.access == Access::read && sqlite3_stmt_readonly(prepared) == 0) {
+    throw Error(ErrorKind::internal,
+                fmt::format("this statement writes, so it needs Access::write: {}", statement.sql));
+  }
+  const auto wanted = static_cast<std::size_t>(sqlite3_bind_parameter_count(prepared));
+  if (wanted != statement.params.size()) {
+    throw Error(ErrorKind::internal, fmt::format("{} values for the {} parameters of: {}",
+                                                 statement.params.size(), wanted, statement.sql));
+  }
+  const Resetting reset(prepared, busy_);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    check(bind(prepared, static_cast<int>(i) + 1, statement.params[i]), statement.sql);
+  }
+  const auto before = sqlite3_total_changes64(handle_.get());
+  SqliteRow row(prepared);
+  int code = sqlite3_step(prepared);
+  while (code == SQLITE_ROW) {
+    if (on_row) on_row(row);
+    code = sqlite3_step(prepared);
+  }
+  if (code != SQLITE_DONE) fail(code, statement.sql);
+  stopped_by_ = nullptr;
+  if (sqlite3_total_changes64(handle_.get()) == before) return 0;
+  return static_cast<std::uint64_t>(sqlite3_changes64(handle_.get()));
+}
+
+void Connection::script(std::string_view sql) {
+  while (sql.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+    std::string_view rest;
+    const Prepared statement = compile(sql, false, &rest);
+    if (statement) {
+      int code = sqlite3_step(statement.get());
+      while (code == SQLITE_ROW) code = sqlite3_step(statement.get());
+      if (code != SQLITE_DONE) fail(code, sql.substr(0, sql.size() - rest.size()));
+    }
+    sql = rest;
+  }
+}
+
+std::int64_t Connection::number(const char* sql) {
+  std::int64_t value = 0;
+  run({sql, {}, Access::read}, [&](const Row& row) { value = row.integer(0); });
+  return value;
+}
+
+bool Connection::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
+void Connection::roll_back() noexcept {
+  if (!in_transaction()) return;
+  const auto* const abort = std::exchange(abort_, nullptr);
+  sqlite3_progress_handler(handle_.get(), 0, nullptr, nullptr);
+  sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_progress_handler(
+      handle_.get(), progress_steps, [](void* self) { return static_cast<Connection*>(self)->progress(); },
+      this);
+  abort_ = abort;
+  stopped_by_ = nullptr;
+  lost_ = in_transaction();
+}
+
+}  // namespace mpf::db::sqlite
