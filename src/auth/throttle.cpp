@@ -59,10 +59,10 @@ void Throttle::drop_old(Times& times, Timestamp now) const {
 
 void Throttle::make_room(Timestamp now) {
   if (failures_.size() < options_.max_keys) return;
-  std::erase_if(failures_, [&](auto& entry) {
-    drop_old(entry.second, now);
-    return entry.second.empty();
-  });
+  for (auto it = failures_.begin(); it != failures_.end();) {
+    drop_old(it->second, now);
+    it = it->second.empty() ? failures_.erase(it) : std::next(it);
+  }
   // Under an attack from more addresses than that, forgetting some is better than growing.
   while (failures_.size() >= options_.max_keys) failures_.erase(failures_.begin());
 }

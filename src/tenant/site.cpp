@@ -4,8 +4,8 @@
 
 namespace mpf::tenant {
 
-cache::Group CurrentSite::group(std::string_view name) const {
-  return cache::Group::system(std::string(name))
+cache::Group CurrentSite::group(std::string_view of) const {
+  return cache::Group::system(of)
       .child(fmt::format("provider:{}", provider_id.value))
       .child(fmt::format("site:{}", id.value));
 }

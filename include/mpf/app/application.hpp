@@ -18,9 +18,13 @@
 
 namespace mpf {
 
+namespace telemetry {
+class Logger;
+}
+
 struct ApplicationOptions {
   std::string name = "application";  ///< the program's: in messages, the default of cookies and files
-  std::string version;
+  std::string version = {};
   const EmbeddedFiles* profiles = nullptr;  ///< YAML profiles compiled in; null: none
   std::string default_profile = "dev";      ///< without --profile and the environment variable
   std::string env_prefix = "MPF_";          ///< of environment variables: MPF_PROFILE, MPF_HTTP__PORT
@@ -28,13 +32,16 @@ struct ApplicationOptions {
 
 /// How to start. Nothing here is taken from the process's environment or arguments: main() does that.
 struct StartOptions {
-  std::string profile;                             ///< empty: ApplicationOptions::default_profile
-  std::filesystem::path profile_folder;            ///< more profiles, stronger than those compiled in
-  std::map<std::string, std::string> environment;  ///< variables that settings may come from
-  std::map<std::string, std::string> overrides;    ///< "http.port" → "0"; stronger than everything
-  bool serve = true;                               ///< false: no HTTP
-  bool worker = true;                              ///< run tasks in this process
-  const Clock* clock = nullptr;                    ///< outlives the application; null: the system's
+  std::string profile = {};                             ///< empty: ApplicationOptions::default_profile
+  std::filesystem::path profile_folder = {};            ///< more profiles, stronger than those compiled in
+  std::map<std::string, std::string> environment = {};  ///< variables that settings may come from
+  std::map<std::string, std::string> overrides = {};    ///< "http.port" → "0"; stronger than everything
+  bool serve = true;                                    ///< false: no HTTP
+  bool worker = true;                                   ///< run tasks in this process
+  const Clock* clock = nullptr;                         ///< outlives the application; null: the system's
+  std::shared_ptr<telemetry::Logger> logger = {};       ///< null: as section "log" says
+  /// Puts a layer around the storage, such as storage::make_faulty().
+  std::function<std::unique_ptr<storage::Storage>(std::unique_ptr<storage::Storage>)> wrap_storage = {};
 };
 
 /// A program made of modules. Several can live in one process; each owns its loops, database, cache, queue

@@ -40,11 +40,11 @@ class Command {
     enum class Type : std::uint8_t { text, integer };
     Kind kind = Kind::argument;
     Type type = Type::text;
-    std::string name;
-    std::string value_name;
-    std::string help;
-    std::optional<std::string> fallback;
-    std::vector<std::string> choices;
+    std::string name = {};
+    std::string value_name = {};
+    std::string help = {};
+    std::optional<std::string> fallback = {};
+    std::vector<std::string> choices = {};
   };
 
   Command(std::string name, std::string help) : name_(std::move(name)), help_(std::move(help)) {}

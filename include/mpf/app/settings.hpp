@@ -8,6 +8,7 @@
 
 #include <mpf/base/reflect.hpp>
 #include <mpf/config/options.hpp>
+#include <mpf/telemetry/logger.hpp>
 
 /// Sections of the configuration that every application has; "auth" is in auth/settings.hpp.
 namespace mpf {
@@ -117,13 +118,10 @@ struct TaskSettings {
   }
 };
 
-enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
-enum class LogFormat : std::uint8_t { text, json };
-
 /// Section "log".
 struct LogSettings {
-  LogLevel level = LogLevel::info;
-  LogFormat format = LogFormat::text;
+  log::Level level = log::Level::info;
+  telemetry::LogFormat format = telemetry::LogFormat::text;
   std::filesystem::path file;
 
   static constexpr auto describe() {

@@ -90,8 +90,7 @@ class Setup {
     registry().template add<P>(
         std::move(name),
         [services = services(), run = std::move(run)](task::Context& task, const P& payload) {
-          TaskContext context(services, task);
-          run(context, payload);
+          run_task(services, task, [&](TaskContext& context) { run(context, payload); });
         },
         std::move(options));
   }
@@ -126,6 +125,8 @@ class Setup {
   config::Configuration& configuration();
   task::Registry& registry();
   Services services() const { return Services(*instance_); }
+  static void run_task(const Services& services, task::Context& task,
+                       const std::function<void(TaskContext&)>& body);
   void add_settings(std::type_index type, std::string_view section, std::shared_ptr<const void> value);
   void add_table(const orm::Table& table);
   void add_event_handler(std::type_index type, std::function<void(const Services&, const void*)> handler);

@@ -13,9 +13,9 @@
 namespace mpf::auth {
 
 struct NewUser {
-  std::string email;
-  std::string name;  ///< empty: what is before the '@'
-  std::string password;
+  std::string email = {};
+  std::string name = {};  ///< empty: what is before the '@'
+  std::string password = {};
   Role role = Role::member;
 };
 

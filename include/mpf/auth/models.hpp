@@ -22,14 +22,14 @@ namespace mpf::auth {
 enum class Role : std::uint8_t { member, staff, owner };
 
 struct User {
-  orm::Id id;
-  orm::Ref<tenant::Site> site;
-  std::string email;  ///< lower case, unique in the site
-  std::string name;
+  orm::Id id = {};
+  orm::Ref<tenant::Site> site = {};
+  std::string email = {};  ///< lower case, unique in the site
+  std::string name = {};
   Role role = Role::member;
   bool active = true;  ///< false: cannot sign in, sessions are void
-  Timestamp created_at;
-  std::optional<Timestamp> last_sign_in;
+  Timestamp created_at = {};
+  std::optional<Timestamp> last_sign_in = {};
 
   /// Staff and owners.
   bool is_staff() const noexcept { return role != Role::member; }
@@ -45,11 +45,11 @@ struct User {
 
 /// Apart from the user, so that no code that shows users can show it.
 struct Password {
-  orm::Id id;
-  orm::Ref<tenant::Site> site;
-  orm::Ref<User> user;
-  std::string hash;  ///< Argon2id with its parameters
-  Timestamp changed_at;
+  orm::Id id = {};
+  orm::Ref<tenant::Site> site = {};
+  orm::Ref<User> user = {};
+  std::string hash = {};  ///< Argon2id with its parameters
+  Timestamp changed_at = {};
 
   static constexpr auto model() {
     return orm::model<Password>(
@@ -60,16 +60,16 @@ struct Password {
 };
 
 struct Session {
-  orm::Id id;
-  orm::Ref<tenant::Site> site;
-  orm::Ref<User> user;
-  std::string token_hash;  ///< SHA-256 of the cookie's value, which is stored nowhere
-  std::string csrf_secret;
-  Timestamp created_at;
-  Timestamp last_seen;
-  Timestamp expires_at;  ///< whatever is done meanwhile
-  std::string remote_address;
-  std::string user_agent;
+  orm::Id id = {};
+  orm::Ref<tenant::Site> site = {};
+  orm::Ref<User> user = {};
+  std::string token_hash = {};  ///< SHA-256 of the cookie's value, which is stored nowhere
+  std::string csrf_secret = {};
+  Timestamp created_at = {};
+  Timestamp last_seen = {};
+  Timestamp expires_at = {};  ///< whatever is done meanwhile
+  std::string remote_address = {};
+  std::string user_agent = {};
 
   static constexpr auto model() {
     return orm::model<Session>(

@@ -19,11 +19,11 @@ namespace mpf::tenant {
 
 /// A company that owns sites.
 struct Provider {
-  orm::Id id;
-  std::string slug;
-  std::string name;
+  orm::Id id = {};
+  std::string slug = {};
+  std::string name = {};
   bool active = true;
-  Timestamp created_at;
+  Timestamp created_at = {};
 
   static constexpr auto model() {
     return orm::model<Provider>("tenant_provider", orm::field<&Provider::id>(orm::provider_tenant),
@@ -35,17 +35,17 @@ struct Provider {
 };
 
 struct Site {
-  orm::Id id;
-  orm::Ref<Provider> provider;
-  std::string slug;  ///< unique, a DNS label
-  std::string name;
-  std::string tagline;
-  std::string time_zone = "UTC";  ///< IANA name
-  Json look;                      ///< colours, pictures, texts: the application's own
-  std::string storage_folder;     ///< folder of its files in the storage; default: the slug
-  bool sign_up = true;            ///< visitors may make themselves users
-  bool active = true;             ///< false: its hosts answer as unknown ones
-  Timestamp created_at;
+  orm::Id id = {};
+  orm::Ref<Provider> provider = {};
+  std::string slug = {};  ///< unique, a DNS label
+  std::string name = {};
+  std::string tagline = {};
+  std::string time_zone = "UTC";    ///< IANA name
+  Json look = {};                   ///< colours, pictures, texts: the application's own
+  std::string storage_folder = {};  ///< folder of its files in the storage; default: the slug
+  bool sign_up = true;              ///< visitors may make themselves users
+  bool active = true;               ///< false: its hosts answer as unknown ones
+  Timestamp created_at = {};
 
   static constexpr auto model() {
     return orm::model<Site>(
@@ -59,9 +59,9 @@ struct Site {
 };
 
 struct SiteHost {
-  orm::Id id;
-  orm::Ref<Site> site;
-  std::string host;  ///< lower case, without port, unique
+  orm::Id id = {};
+  orm::Ref<Site> site = {};
+  std::string host = {};  ///< lower case, without port, unique
   bool main = false;
 
   static constexpr auto model() {
@@ -74,7 +74,7 @@ struct SiteHost {
 
 /// Said by an application when a site has been created, in the same transaction.
 struct SiteCreated {
-  Id site;
+  Id site = {};
 };
 
 std::vector<orm::Table> tables();

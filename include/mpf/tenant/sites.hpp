@@ -19,19 +19,19 @@ class Cache;
 namespace mpf::tenant {
 
 struct NewProvider {
-  std::string slug;
-  std::string name;  ///< empty: the slug
+  std::string slug = {};
+  std::string name = {};  ///< empty: the slug
 };
 
 struct NewSite {
-  Id provider;
-  std::string slug;
-  std::string name;  ///< empty: the slug
-  std::string tagline;
+  Id provider = {};
+  std::string slug = {};
+  std::string name = {};  ///< empty: the slug
+  std::string tagline = {};
   std::string time_zone = "UTC";
-  Json look;
+  Json look = {};
   bool sign_up = true;
-  std::vector<std::string> hosts;  ///< the first is the main one
+  std::vector<std::string> hosts = {};  ///< the first is the main one
 };
 
 /// Finds sites for requests and changes them. Look-ups go through the cache; every change made here drops

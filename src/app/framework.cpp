@@ -1,0 +1,118 @@
+#include "app/framework.hpp"
+
+#include <system_error>
+
+#include <fmt/core.h>
+
+#include <mpf/auth/models.hpp>
+#include <mpf/base/error.hpp>
+#include <mpf/cache/epochs.hpp>
+#include <mpf/task/queue.hpp>
+#include <mpf/tenant/models.hpp>
+
+#include "app/instance.hpp"
+
+namespace mpf::app {
+
+namespace {
+
+// The profiles that every application has, weaker than its own files.
+std::optional<std::string> own_profile(std::string_view file) {
+  if (file == "dev.yaml") return "application:\n  auto_migrate: true\n";
+  if (file == "prod.yaml") return "{}\n";
+  return std::nullopt;
+}
+
+orm::Column column(std::string name, orm::ColumnType type) {
+  orm::Column column;
+  column.name = std::move(name);
+  column.type = type;
+  column.primary_key = column.name == "id";
+  return column;
+}
+
+/// The cache stands beside the ORM and describes its table by its migration alone.
+orm::Table cache_epochs() {
+  using orm::ColumnType;
+  orm::Table table;
+  table.name = "mpf_cache_epoch";
+  table.columns = {column("id", ColumnType::id), column("group_path", ColumnType::text),
+                   column("number", ColumnType::bigint)};
+  table.columns[1].max_length = 1000;
+  table.indexes = {{"mpf_cache_epoch_group_path_key", {"group_path"}, true},
+                   {"mpf_cache_epoch_number_idx", {"number"}, false}};
+  return table;
+}
+
+}  // namespace
+
+config::Configuration load_configuration(const ApplicationOptions& options, const StartOptions& start,
+                                         bool lenient) {
+  config::Configuration::Options load;
+  load.profile = start.profile.empty() ? options.default_profile : start.profile;
+  load.env_prefix = options.env_prefix;
+  load.environment = start.environment;
+  load.overrides = start.overrides;
+  load.sources.push_back({"mpf", own_profile, [] {
+                            return std::vector<std::string>{"dev.yaml", "prod.yaml"};
+                          }});
+  if (options.profiles) load.sources.push_back(config::embedded_profiles("", *options.profiles));
+  if (!start.profile_folder.empty()) {
+    load.sources.push_back(config::profile_folder(start.profile_folder));
+  }
+  try {
+    return config::Configuration::load(load);
+  } catch (const Error&) {
+    if (!lenient) throw;
+  }
+  return config::Configuration::load({});
+}
+
+std::vector<migrate::ModuleModels> framework_models() {
+  return {{.module = "mpf.cache", .tables = {cache_epochs()}, .migrations = &cache::migrations()},
+          {.module = "mpf.task", .tables = task::tables(), .migrations = &task::migrations()},
+          {.module = "mpf.tenant", .tables = tenant::tables(), .migrations = &tenant::migrations()},
+          {.module = "mpf.auth", .tables = auth::tables(), .migrations = &auth::migrations()}};
+}
+
+http::ServerOptions server_options(const HttpSettings& settings) {
+  return {.address = settings.address,
+          .port = static_cast<std::uint16_t>(settings.port),
+          .max_header_bytes = static_cast<std::size_t>(settings.max_header_bytes),
+          .max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes),
+          .max_connections = static_cast<std::size_t>(settings.max_connections),
+          .header_timeout = settings.header_timeout,
+          .body_timeout = settings.body_timeout,
+          .idle_timeout = settings.idle_timeout,
+          .write_timeout = settings.write_timeout,
+          .handler_timeout = settings.handler_timeout,
+          .trusted_proxies = settings.trusted_proxies};
+}
+
+void make_folder(const std::filesystem::path& folder, std::string_view setting) {
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw Error(ErrorKind::configuration, fmt::format("the folder {} ({}) cannot be made: {}",
+                                                      folder.string(), setting, error.message()));
+  }
+}
+
+void observe(Instance& instance) {
+  auto& metrics = instance.metrics();
+  cache::Cache& cache = instance.cache();
+  const auto cache_gauge = [&](const char* name, const char* help, auto read) {
+    metrics.observe(name, help, {}, [&cache, read] { return static_cast<double>(read(cache.stats())); });
+  };
+  cache_gauge("mpf_cache_hits", "Values served from the process tier",
+              [](const cache::Stats& s) { return s.hits; });
+  cache_gauge("mpf_cache_misses", "Calls that found no value",
+              [](const cache::Stats& s) { return s.misses; });
+  cache_gauge("mpf_cache_bytes", "Bytes held by the process tier",
+              [](const cache::Stats& s) { return s.bytes; });
+  cache_gauge("mpf_cache_evictions", "Values dropped for room",
+              [](const cache::Stats& s) { return s.evictions; });
+}
+
+}  // namespace mpf::app

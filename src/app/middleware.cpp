@@ -1,0 +1,149 @@
+#include "app/middleware.hpp"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <fmt/core.h>
+
+#include <mpf/app/setup.hpp>
+#include <mpf/auth/middleware.hpp>
+#include <mpf/base/error.hpp>
+#include <mpf/base/text.hpp>
+#include <mpf/cache/stash.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/telemetry/log.hpp>
+#include <mpf/tenant/middleware.hpp>
+#include <mpf/web/security.hpp>
+
+#include "app/instance.hpp"
+
+namespace mpf::app {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+/// The metrics of each route, looked up once.
+class RequestMetrics {
+ public:
+  RequestMetrics(telemetry::Metrics& metrics, const http::Router& router) {
+    add(metrics, "");
+    for (const auto& route : router.routes()) add(metrics, route.pattern);
+  }
+
+  void record(std::string_view route, int status, double seconds) const {
+    const auto found = routes_.find(std::string(route));
+    if (found == routes_.end()) return;
+    found->second.seconds->observe(seconds);
+    const auto index = static_cast<std::size_t>(status / 100);
+    if (index >= 1 && index <= 5) found->second.answers[index - 1]->add();
+  }
+
+ private:
+  struct Route {
+    telemetry::Histogram* seconds;
+    std::array<telemetry::Counter*, 5> answers;
+  };
+
+  void add(telemetry::Metrics& metrics, const std::string& pattern) {
+    const std::string label = pattern.empty() ? "none" : pattern;
+    Route route{
+        &metrics.histogram("mpf_http_request_seconds", "Time to answer a request", {{"route", label}}), {}};
+    for (std::size_t i = 0; i < route.answers.size(); ++i) {
+      route.answers[i] = &metrics.counter("mpf_http_requests_total", "Requests answered",
+                                          {{"route", label}, {"status", fmt::format("{}xx", i + 1)}});
+    }
+    routes_.emplace(pattern, route);
+  }
+
+  std::unordered_map<std::string, Route> routes_;
+};
+
+/// Log fields that say whose request it is, as far as is known.
+class RequestFields {
+ public:
+  explicit RequestFields(const http::Request& request) {
+    if (const auto* site = tenant::current_site(request)) site_.emplace("site", site->slug);
+    const auto* identity = auth::current_identity(request);
+    if (const auto* user = identity ? identity->known_user() : nullptr) user_.emplace("user", user->id);
+  }
+
+ private:
+  // Each restores what was before it: the inner one must go first.
+  std::optional<log::FieldScope> site_;
+  std::optional<log::FieldScope> user_;
+};
+
+bool wants_page(const http::Request& request) {
+  return !request.path.starts_with("/api/") &&
+         request.header("Accept").find("text/html") != std::string_view::npos;
+}
+
+http::Response error_page(const Error& error, const http::Request& request) {
+  return http::Response::html(
+      fmt::format("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{0}</title>\n</head>\n"
+                  "<body>\n<h1>{0}</h1>\n<p>Request {1}</p>\n</body>\n</html>\n",
+                  escape_html(error.public_message()), escape_html(request.id)),
+      http_status(error.kind()));
+}
+
+http::Response answer_error(const Error& error, const http::Request& request) {
+  const RequestFields fields(request);
+  const int status = http_status(error.kind());
+  const auto level = status == 500  ? log::Level::error
+                     : status > 500 ? log::Level::warning
+                                    : log::Level::debug;
+  if (log::enabled(level)) {
+    log::write(level, fmt::format("{} {}: {}", to_string(request.method), request.path, error.what()));
+  }
+  return wants_page(request) ? error_page(error, request) : http::Response::problem(error, request.id);
+}
+
+http::Response answer(http::Request& request, const http::Next& next) {
+  try {
+    return next(request);
+  } catch (const Error& error) {
+    return answer_error(error, request);
+  } catch (const std::exception& error) {
+    return answer_error(Error(ErrorKind::internal, error.what()), request);
+  }
+}
+
+http::Middleware record_requests(Instance& instance) {
+  auto metrics = std::make_shared<RequestMetrics>(instance.metrics(), instance.registrations().router);
+  return [&instance, metrics = std::move(metrics), logged = instance.settings<HttpSettings>().log_requests](
+             http::Request& request, const http::Next& next) {
+    const auto begin = Steady::now();
+    const auto use = telemetry::use(instance.logger());
+    const log::FieldScope id("request", request.id);
+    const auto stash = cache::RequestStash::open();
+    http::Response response = answer(request, next);
+    response.header("X-Request-Id", request.id);
+    const std::chrono::duration<double> took = Steady::now() - begin;
+    metrics->record(request.route(), response.status, took.count());
+    if (logged && !is_operations_path(request.path)) {
+      const RequestFields fields(request);
+      log::info("{} {} {} {:.1f} ms", to_string(request.method), request.path, response.status,
+                took.count() * 1000);
+    }
+    return response;
+  };
+}
+
+}  // namespace
+
+void add_framework_middleware(Instance& instance) {
+  auto& router = instance.registrations().router;
+  router.use(record_requests(instance), middleware_order::request, "request");
+  router.use(web::security_headers(), middleware_order::security, "security headers");
+  router.use(tenant::site_of_host(instance.sites(), is_operations_path), middleware_order::site, "site");
+  router.use(auth::identify(instance.db(), instance.sessions()), middleware_order::identity, "identity");
+  router.use(auth::protect_from_forgery(router), middleware_order::csrf, "forgery protection");
+}
+
+}  // namespace mpf::app

@@ -1,0 +1,104 @@
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <mpf/base/error.hpp>
+#include <mpf/base/json.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/telemetry/log.hpp>
+
+#include "app/instance.hpp"
+#include "app/middleware.hpp"
+
+namespace mpf::app {
+
+namespace {
+
+constexpr std::string_view live_path = "/health/live";
+constexpr std::string_view ready_path = "/health/ready";
+constexpr std::string_view metrics_path = "/metrics";
+constexpr std::chrono::seconds check_timeout{5};
+
+/// Names and outcomes only: why a check fails is for the log.
+struct Readiness {
+  std::string status;
+  std::map<std::string, std::string> checks;
+
+  static constexpr auto describe() {
+    return mpf::describe(field<&Readiness::status>(), field<&Readiness::checks>());
+  }
+};
+
+bool passes(const std::string& name, const std::function<void()>& check) {
+  try {
+    const fiber::DeadlineScope deadline{check_timeout};
+    check();
+    return true;
+  } catch (const std::exception& e) {
+    log::warning("not ready: {}: {}", name, e.what());
+    return false;
+  }
+}
+
+void require_applied(Instance& instance) {
+  const auto pending = instance.migrator()->pending();
+  if (!pending.empty()) {
+    fail(ErrorKind::unavailable, "migration " + pending.front().to_string() + " has not been applied");
+  }
+}
+
+http::Response ready(Instance& instance) {
+  Readiness result{"ready", {}};
+  const auto check = [&](const std::string& name, const std::function<void()>& body) {
+    const bool ok = passes(name, body);
+    if (!ok) result.status = "not_ready";
+    result.checks[name] = ok ? "ok" : "failed";
+  };
+  check("database", [&] { instance.db().ping(); });
+  check("migrations", [&] { require_applied(instance); });
+  // What is not committed leaves nothing behind.
+  check("storage", [&] { instance.storage().begin({.folder = "health"})->write("writable"); });
+  for (const auto& own : instance.registrations().health_checks) {
+    check(own.name, [&] { own.check(instance.services()); });
+  }
+  auto response = http::Response::json(result, result.status == "ready" ? 200 : 503);
+  response.header("Cache-Control", "no-store");
+  return response;
+}
+
+bool is_local(const http::Request& request) noexcept {
+  // A proxy on this machine is local too, those who ask through it are not.
+  if (!request.header("X-Forwarded-For").empty() || !request.header("Forwarded").empty()) return false;
+  return request.remote_address == "::1" || request.remote_address.starts_with("127.") ||
+         request.remote_address.starts_with("::ffff:127.");
+}
+
+http::Response metrics(Instance& instance, const http::Request& request) {
+  if (!is_local(request)) fail(ErrorKind::not_found, "Not found");
+  auto response = http::Response::text(instance.metrics().render());
+  response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  return response;
+}
+
+}  // namespace
+
+bool is_operations_path(std::string_view path) noexcept {
+  return path == live_path || path == ready_path || path == metrics_path;
+}
+
+void add_operations_routes(Instance& instance) {
+  auto& router = instance.registrations().router;
+  router.add(
+      http::Method::get, live_path,
+      [](http::Request&) { return http::Response::json_text(R"({"status":"live"})"); }, {}, "mpf");
+  router.add(
+      http::Method::get, ready_path, [&instance](http::Request&) { return ready(instance); }, {}, "mpf");
+  router.add(
+      http::Method::get, metrics_path,
+      [&instance](http::Request& request) { return metrics(instance, request); }, {}, "mpf");
+}
+
+}  // namespace mpf::app
