@@ -51,7 +51,7 @@ Portal::~Portal() { application_.stop(); }
 mpf::StartOptions Portal::options() const {
   mpf::StartOptions options;
   options.profile = "test";
-  options.overrides = {{"http.port", "0"}, {"data_folder", data().string()}};
+  options.overrides = {{"http.port", "0"}, {"application.data_folder", data().string()}};
   options.clock = &clock_;
   return options;
 }
@@ -72,9 +72,10 @@ Browser Portal::user(const std::string& name, const std::string& site) {
 }
 
 int Portal::command(std::vector<std::string> arguments) {
+  std::istringstream in;
   std::ostringstream out;
   auto start = options();
-  const int code = application_.command(arguments, start, out, out);
+  const int code = application_.command(arguments, start, {&in, &out, &out});
   output = out.str();
   return code;
 }

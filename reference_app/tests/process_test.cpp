@@ -30,7 +30,7 @@ struct Deployment {
   Deployment() {
     fs::create_directories(data());
     environment["MPF_PROFILE"] = "dev";
-    environment["MPF_DATA_FOLDER"] = data().string();
+    environment["MPF_APPLICATION__DATA_FOLDER"] = data().string();
     environment["MPF_HTTP__PORT"] = "0";
     environment["MPF_TASK__LEASE"] = "2s";
     environment["MPF_TASK__HEARTBEAT"] = "500ms";

@@ -13,7 +13,7 @@ Collection add_collection(const orm::SiteScope& scope, std::string_view name, st
   if (parent) collection.parent = orm::Ref<Collection>(*parent);
   const auto siblings = parent ? scope.query<Collection>().where(orm::f<&Collection::parent> == *parent)
                                : scope.query<Collection>().where(orm::f<&Collection::parent>.is_null());
-  const auto last = siblings.order_by(orm::desc<&Collection::position>()).first();
+  const auto last = siblings.order_by(orm::desc<&Collection::position>).first();
   collection.position = last ? last->position + 1 : 0;
 
   std::string base = mpf::slugify(collection.name).substr(0, 180);

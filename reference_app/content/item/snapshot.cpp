@@ -64,11 +64,11 @@ std::string make_snapshot(const orm::SiteScope& scope, Viewer viewer) {
   const auto items = scope.query<Item>()
                          .where(orm::f<&Item::retired_at>.is_null())
                          .with<&Item::file>()
-                         .order_by(orm::asc<&Item::position>(), orm::asc<&Item::id>())
+                         .order_by(orm::asc<&Item::position>, orm::asc<&Item::id>)
                          .all();
   const auto collections = scope.query<Collection>()
                                .where(orm::f<&Collection::retired_at>.is_null())
-                               .order_by(orm::asc<&Collection::position>(), orm::asc<&Collection::id>())
+                               .order_by(orm::asc<&Collection::position>, orm::asc<&Collection::id>)
                                .all();
 
   // Collections that lead to nothing for this viewer are left out, so that their names do not leak either.
