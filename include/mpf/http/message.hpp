@@ -32,6 +32,8 @@ class Headers {
   void add(std::string_view name, std::string_view value);
   void remove(std::string_view name);
   void clear() noexcept { fields_.clear(); }
+  /// For parsers: takes a field as it is.
+  void add_parsed(std::string_view name, std::string_view value) { fields_.emplace_back(name, value); }
   std::size_t size() const noexcept { return fields_.size(); }
   auto begin() const noexcept { return fields_.begin(); }
   auto end() const noexcept { return fields_.end(); }
@@ -50,7 +52,9 @@ class Request {
 
   Method method = Method::get;
   std::string target;  ///< as received: "/a%20b?x=1"
-  std::string path;    ///< decoded: "/a b"; always starts with '/'; no NUL, no "." or ".." segments
+  /// Decoded: "/a b". Starts with '/' and is valid UTF-8 without control characters. The server refuses (400)
+  /// what could be read in two ways: "." and ".." segments, encoded slashes (%2F), backslashes.
+  std::string path;
   std::string body;
   Headers headers;
   std::string remote_address;  ///< of the peer, or told by a trusted proxy
@@ -61,7 +65,7 @@ class Request {
   std::string_view header(std::string_view name) const noexcept;
   /// Host header without port, lower case; empty when there is none or it is malformed.
   std::string host() const;
-  /// First query parameter of that name, decoded.
+  /// First query parameter of that name, decoded. ValidationError if its value is malformed.
   std::optional<std::string> query(std::string_view name) const;
   std::optional<std::string> cookie(std::string_view name) const;
 
@@ -86,6 +90,9 @@ class Request {
 
   /// Fields of an application/x-www-form-urlencoded body. Error(invalid) for anything else.
   std::vector<std::pair<std::string, std::string>> form() const;
+
+  /// As if new, keeping memory for the next request.
+  void reset() noexcept;
 
   /// Values that middleware leaves for those after it, one of each type.
   template <class T>

@@ -39,7 +39,8 @@ struct RouteInfo {
 /// Routes by method and path. Patterns: "/items/{id}" (one segment), "/files/{path*}" (the rest, slashes
 /// included, may be empty). Literal segments win over parameters, parameters over rests, whatever the order
 /// of adding. A path known for other methods is 405 with Allow; HEAD is answered by GET; unknown is 404.
-/// Filled before serving, then immutable and thread-safe.
+/// OPTIONS of a path that does not handle it is answered 204 with Allow. Filled before serving, then
+/// immutable and thread-safe.
 class Router {
  public:
   Router();
@@ -66,5 +67,9 @@ class Router {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The answer for the exception that is being handled, logged with the request's id; for middleware that must
+/// treat failures as answers. Only in a catch block. Rethrows fiber::Cancelled.
+Response answer_current_exception(const Request& request);
 
 }  // namespace mpf::http

@@ -18,15 +18,16 @@ struct ServerOptions {
   std::size_t max_header_bytes = 16 * 1024;  ///< request line and fields; more is 431
   std::size_t max_target_bytes = 8 * 1024;   ///< more is 414
   std::size_t max_body_bytes = 1024 * 1024;  ///< more is 413, before it is read where its length is told
-  std::size_t max_connections = 10'000;      ///< per server; more are answered 503 and closed
+  std::size_t max_connections = 10'000;      ///< of the server; more are answered 503 and closed
   std::chrono::milliseconds header_timeout{
       10'000};                                     ///< from the first byte to the end of the header; then 408
   std::chrono::milliseconds body_timeout{30'000};  ///< for the whole body; then 408
   std::chrono::milliseconds idle_timeout{60'000};  ///< between requests of a kept connection
   std::chrono::milliseconds write_timeout{30'000};    ///< without progress
   std::chrono::milliseconds handler_timeout{30'000};  ///< deadline of the handler's fiber; then 504
-  std::vector<std::string> trusted_proxies;           ///< addresses whose X-Forwarded-For/-Proto count
-  std::string server_name = "mpf";                    ///< Server header; empty: none
+  std::vector<std::string>
+      trusted_proxies;              ///< addresses, networks (10.0.0.0/8) whose X-Forwarded-For/-Proto count
+  std::string server_name = "mpf";  ///< Server header; empty: none
 };
 
 /// HTTP/1.1 server: a listening socket per loop (SO_REUSEPORT), connections as callbacks with reused buffers,
@@ -44,13 +45,16 @@ class Server {
 
   std::uint16_t port() const noexcept;
 
-  /// Stops accepting, lets running requests end for up to that long, closes. From a fiber or any thread.
+  /// Stops accepting, lets running requests end for up to that long, then cancels their fibers, closes, and
+  /// returns when none of its handlers runs any more. From any thread outside the loops or a fiber that is no
+  /// handler of this server.
   void stop(std::chrono::milliseconds grace) noexcept;
 
   std::size_t connection_count() const noexcept;
 
+  class Impl;  // hidden
+
  private:
-  class Impl;
   std::shared_ptr<Impl> impl_;
 };
 
