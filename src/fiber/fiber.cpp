@@ -13,7 +13,7 @@ namespace {
 Loop& loop_for(Runtime* runtime, const SpawnOptions& options) {
   if (options.loop) return *options.loop;
   Loop* here = Loop::current();
-  if (!here && lent_state()) here = &lent_state()->loop->runtime.self.loop(lent_state()->loop->index);
+  if (const State* const caller = here ? nullptr : principal_state()) here = &caller->loop->self();
   if (here && (!runtime || &here->runtime() == runtime)) return *here;
   if (runtime) return runtime->next_loop();
   fail(ErrorKind::internal, "A fiber was spawned on a thread outside loops without naming its runtime.");
@@ -51,8 +51,7 @@ void join(State& state) {
   } catch (...) {
     void* expected = &waiter;
     if (state.joiner.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) throw;
-    const ShieldScope shield;  // it has just ended: its wake() is under way
-    waiter.wait();
+    waiter.wait_through();  // it has just ended: the wake() is under way
   }
 }
 
@@ -165,11 +164,15 @@ void Waiter::wake() noexcept {
 
 void Waiter::wait() { wait_until(TimePoint::max()); }
 
+void Waiter::wait_through() {
+  while (!woken_.load(std::memory_order_acquire)) fiber_->park(TimePoint::max());
+}
+
 bool Waiter::wait_until(TimePoint when) {
   const State& governing = governing_state();
   while (!woken_.load(std::memory_order_acquire)) {
     const bool shielded = governing.shields > 0;
-    if (!shielded && governing.cancelled.load(std::memory_order_acquire)) throw Cancelled{};
+    if (!shielded && governing.is_cancelled()) throw Cancelled{};
     const TimePoint limit = shielded ? when : std::min(when, governing.deadline);
     if (limit != TimePoint::max() && SteadyClock::now() >= limit) {
       if (!shielded && governing.deadline <= when) governing.throw_timeout();

@@ -255,6 +255,8 @@ boost::asio::io_context& io_context(Loop& loop) noexcept { return loop.impl().co
 void arm(Loop& loop, Timer& timer, TimePoint at) { loop.impl().arm(timer, at); }
 void disarm(Loop& loop, Timer& timer) noexcept { loop.impl().disarm(timer); }
 
+Loop& Loop::Impl::self() const noexcept { return *runtime.loops[index]; }
+
 Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
 
@@ -264,7 +266,7 @@ Runtime& Loop::runtime() const noexcept { return impl_->runtime.self; }
 
 Loop* Loop::current() noexcept {
   const Impl* const impl = current_loop();
-  return impl ? &impl->runtime.self.loop(impl->index) : nullptr;
+  return impl ? &impl->self() : nullptr;
 }
 
 }  // namespace mpf::fiber

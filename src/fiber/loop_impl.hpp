@@ -64,6 +64,8 @@ class Loop::Impl {
   std::size_t live() const noexcept { return live_.load(std::memory_order_acquire) & ~closed; }
   std::vector<std::string> names();  ///< of the fibers that began; loop's thread
 
+  Loop& self() const noexcept;
+
   Runtime::Impl& runtime;
   const std::size_t index;
   boost::asio::io_context context{1};

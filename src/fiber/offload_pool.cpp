@@ -29,8 +29,7 @@ void OffloadPool::run(State& fiber, const std::function<void()>& fn) {
         ended = nullptr;  // begun: its result counts
     }
     if (ended) std::rethrow_exception(ended);
-    const ShieldScope shield;
-    job.done.wait();
+    job.done.wait_through();
   }
   if (job.error) std::rethrow_exception(job.error);
 }
@@ -68,13 +67,12 @@ void OffloadPool::work() {
     Job& job = *first_;
     unlink(job);
     lock.unlock();
-    set_lent_state(&job.fiber);
     try {
+      const ActingFor acting(job.fiber);
       job.fn();
     } catch (...) {
       job.error = std::current_exception();
     }
-    set_lent_state(nullptr);
     job.done.wake();  // the job is gone from here on
     lock.lock();
   }

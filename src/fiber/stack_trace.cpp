@@ -1,6 +1,5 @@
 #include "fiber/stack_trace.hpp"
 
-#include <dlfcn.h>
 #include <execinfo.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -10,11 +9,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+
+#include "fiber/symbols.hpp"
 
 namespace mpf::fiber {
 namespace {
@@ -25,11 +25,13 @@ struct Capture {
   sem_t done;
 };
 
-// A signal's handler has nothing but statics: one request at a time, taken by whoever was interrupted.
+// A signal's handler has nothing but statics: one request at a time.
 std::mutex capture_mutex;
 std::atomic<Capture*> requested{nullptr};
+std::atomic<pthread_t> requested_of{};
 
 void on_signal(int) {
+  if (!::pthread_equal(requested_of.load(std::memory_order_acquire), ::pthread_self())) return;
   const int error = errno;
   if (Capture* const capture = requested.exchange(nullptr, std::memory_order_acq_rel)) {
     capture->count = ::backtrace(capture->frames.data(), static_cast<int>(capture->frames.size()));
@@ -69,25 +71,6 @@ bool wait_for(sem_t& semaphore) {
   return result == 0;
 }
 
-std::string describe(void* address) {
-  Dl_info info{};
-  // Frames hold return addresses: the call is before them, maybe in another function.
-  void* const inside = static_cast<char*>(address) - 1;
-  std::array<char, 64> number{};
-  if (::dladdr(inside, &info) == 0 || !info.dli_fname) {
-    std::snprintf(number.data(), number.size(), "%p", address);
-    return number.data();
-  }
-  const auto offset = static_cast<char*>(address) - static_cast<char*>(info.dli_fbase);
-  std::snprintf(number.data(), number.size(), "+0x%tx", offset);
-  std::string where = std::string(info.dli_fname) + number.data();
-  if (!info.dli_sname) return where;
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
-  return std::string(status == 0 ? name.get() : info.dli_sname) + " (" + where + ")";
-}
-
 }  // namespace
 
 std::string stack_of(pthread_t thread) {
@@ -96,13 +79,18 @@ std::string stack_of(pthread_t thread) {
   const std::scoped_lock lock(capture_mutex);
   Capture capture;
   ::sem_init(&capture.done, 0, 0);
+  requested_of.store(thread, std::memory_order_release);
   requested.store(&capture, std::memory_order_release);
   std::string text;
   const bool sent = ::pthread_kill(thread, SIGURG) == 0;
   if (sent && wait_for(capture.done)) {
     // The first two are the handler and the kernel's way into it.
-    for (int i = 2; i < capture.count; ++i)
-      text += describe(capture.frames[static_cast<std::size_t>(i)]) + "\n";
+    for (int i = 2; i < capture.count; ++i) {
+      // A return address: the call is before it. The interrupted instruction itself, which is the first, may
+      // begin its function.
+      const auto* const address = static_cast<const char*>(capture.frames[static_cast<std::size_t>(i)]);
+      text += describe_code(i == 2 ? address : address - 1) + "\n";
+    }
   } else if (requested.exchange(nullptr, std::memory_order_acq_rel)) {
     text = "(no stack: the thread did not answer)\n";
   } else {

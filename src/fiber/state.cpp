@@ -8,7 +8,6 @@ namespace mpf::fiber {
 namespace {
 
 thread_local State* running = nullptr;
-thread_local State* lent = nullptr;
 thread_local Loop::Impl* loop_of_thread = nullptr;
 
 struct ThreadState {
@@ -31,20 +30,15 @@ State& own_state() {
 // None of these is inlined: their callers may not keep addresses of thread-local variables over a switch.
 [[gnu::noinline]] State* running_state() noexcept { return running; }
 [[gnu::noinline]] void set_running_state(State* state) noexcept { running = state; }
-[[gnu::noinline]] State* lent_state() noexcept { return lent; }
-[[gnu::noinline]] void set_lent_state(State* state) noexcept { lent = state; }
+[[gnu::noinline]] State* principal_state() noexcept {
+  return thread_state.state ? thread_state.state->principal : nullptr;
+}
 [[gnu::noinline]] Loop::Impl* current_loop() noexcept { return loop_of_thread; }
 [[gnu::noinline]] void set_current_loop(Loop::Impl* loop) noexcept { loop_of_thread = loop; }
 
-[[gnu::noinline]] State* governing_state_if_any() noexcept {
-  if (running) return running;
-  return lent ? lent : thread_state.state;
-}
+[[gnu::noinline]] State* governing_state_if_any() noexcept { return running ? running : thread_state.state; }
 
-[[gnu::noinline]] State& governing_state() {
-  if (running) return *running;
-  return lent ? *lent : own_state();
-}
+[[gnu::noinline]] State& governing_state() { return running ? *running : own_state(); }
 
 [[gnu::noinline]] State& waiting_state() {
   if (running) return *running;
@@ -53,6 +47,22 @@ State& own_state() {
          "A callback of a loop tried to wait, which would block all fibers of the loop. Wait in a fiber.");
   }
   return own_state();
+}
+
+ActingFor::ActingFor(State& fiber) {
+  State& own = own_state();
+  own.principal = &fiber;
+  own.deadline = fiber.deadline;
+  own.shields = fiber.shields;
+  own.locals = fiber.locals;
+}
+
+ActingFor::~ActingFor() {
+  State& own = own_state();
+  own.principal = nullptr;
+  own.deadline = TimePoint::max();
+  own.shields = 0;
+  own.locals.clear();
 }
 
 void State::park(TimePoint limit) {
@@ -99,7 +109,7 @@ void State::WaitTimer::on_fire(Timer& timer, TimePoint now) noexcept {
 
 void State::check(TimePoint now) const {
   if (shields > 0) return;
-  if (cancelled.load(std::memory_order_acquire)) throw Cancelled{};
+  if (is_cancelled()) throw Cancelled{};
   if (now >= deadline) throw_timeout();
 }
 

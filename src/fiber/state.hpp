@@ -50,6 +50,10 @@ class State final {
   void check(TimePoint now) const;
   [[noreturn]] void throw_timeout() const;
 
+  bool is_cancelled() const noexcept {
+    return (principal ? *principal : *this).cancelled.load(std::memory_order_acquire);
+  }
+
   void clear_body() noexcept;
 
   /// A function with few captures needs no memory of its own.
@@ -94,6 +98,8 @@ class State final {
   bool ended_by_cancel = false;
   std::shared_ptr<const ExceptionHook> hook;  // with error, as the handle may outlive the runtime
 
+  State* principal = nullptr;  // of a thread: for which fiber it acts
+
   // The loop's thread.
   Context* context = nullptr;
   bool finished = false;
@@ -118,12 +124,20 @@ class State final {
 State* running_state() noexcept;
 void set_running_state(State* state) noexcept;
 
-/// The fiber for which this thread of offload() works, or null.
-State* lent_state() noexcept;
-void set_lent_state(State* state) noexcept;
+/// For its lifetime this thread outside loops has deadline, shields and locals of a fiber, which waits
+/// meanwhile, and looks at its cancellation. They are copies: the fiber may still look at its own.
+class ActingFor {
+ public:
+  explicit ActingFor(State& fiber);
+  ~ActingFor();
+  ActingFor(const ActingFor&) = delete;
+  ActingFor& operator=(const ActingFor&) = delete;
+};
 
-/// Whose deadline, cancellation and locals count here: the fiber's, the fiber's this thread works for, the
-/// thread's own.
+/// The fiber for which this thread acts, or null.
+State* principal_state() noexcept;
+
+/// Whose deadline, cancellation and locals count here: the fiber's or the thread's.
 State& governing_state();
 State* governing_state_if_any() noexcept;
 

@@ -61,8 +61,7 @@ bool wait_in(WaitQueue& queue, WaitNode& node, std::mutex& guard, TimePoint when
     return false;
   }
   // Somebody has served us at the same moment: that counts, and the wake() is under way.
-  const ShieldScope shield;
-  node.waiter.wait();
+  node.waiter.wait_through();
   return true;
 }
 

@@ -247,6 +247,10 @@ class Waiter {
   /// Until woken (true) or that time (false). Throws as wait() does.
   bool wait_until(TimePoint when);
 
+  /// Until woken, even if the fiber is cancelled or its deadline passes: where the wake() is sure to come
+  /// soon.
+  void wait_through();
+
  private:
   State* fiber_;
   std::atomic<bool> woken_{false};
