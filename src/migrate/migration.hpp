@@ -19,6 +19,7 @@ struct LocatedOperation {
 struct Migration {
   MigrationId id;
   std::vector<MigrationId> depends;
+  std::vector<int> depends_lines;  ///< where each is said
   std::vector<LocatedOperation> operations;
   std::string source;    ///< for messages: path of the file, or module and file name
   std::string checksum;  ///< SHA-256 of the file, line ends apart

@@ -321,6 +321,7 @@ Migration read_migration(const YAML::Node& root, const std::string& source) {
     const auto texts = head.list("depends");
     for (std::size_t i = 0; i < texts.size(); ++i) {
       result.depends.push_back(read_id(head, depends[i], texts[i]));
+      result.depends_lines.push_back(depends[i].Mark().line + 1);
     }
   }
   const auto operations = file.need("operations");

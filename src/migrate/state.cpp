@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <mpf/base/text.hpp>
+
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -19,6 +21,9 @@ void check_column(const orm::Table& table, const orm::Column& column) {
   if (column.default_value && !orm::ddl::is_literal(*column.default_value)) {
     throw StateError("the default of " + where + " is no SQL literal: " + *column.default_value +
                      " (text needs single quotes: 'text')");
+  }
+  if (column.default_value && !column.nullable && iequals(*column.default_value, "null")) {
+    throw StateError(where + " may not be null and has the default NULL");
   }
   if (column.primary_key && (column.type != orm::ColumnType::id || column.nullable || column.references)) {
     throw StateError("the primary key " + where + " must be of type id, not null, and refer to nothing");

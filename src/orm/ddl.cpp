@@ -177,6 +177,10 @@ std::string references(const Reference& reference) {
   return sql;
 }
 
+std::string reference_name(std::string_view table, const Column& column) {
+  return constraint_name(table, column.name, "fkey");
+}
+
 std::string column(std::string_view table, const Column& column, Dialect dialect) {
   auto sql = quote(column.name) + " " + std::string(type_name(column.type, dialect));
   if (column.primary_key) {
@@ -189,8 +193,8 @@ std::string column(std::string_view table, const Column& column, Dialect dialect
     sql += " CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition + ")";
   }
   if (column.references) {
-    sql += " CONSTRAINT " + quote(constraint_name(table, column.name, "fkey")) + " " +
-           references(*column.references);
+    if (dialect == Dialect::postgres) sql += " CONSTRAINT " + quote(reference_name(table, column));
+    sql += " " + references(*column.references);
   }
   return sql;
 }

@@ -43,6 +43,9 @@ std::string column(std::string_view table, const Column& column, db::Dialect dia
 /// REFERENCES "user" ("id") ON DELETE CASCADE
 std::string references(const Reference& reference);
 
+/// Name of the constraint that keeps a column's reference (PostgreSQL; SQLite's have none).
+std::string reference_name(std::string_view table, const Column& column);
+
 /// CREATE TABLE without its indexes, under another name if one is given. No ";" at the end, here and below.
 std::string create_table(const Table& table, db::Dialect dialect, std::string_view name = {});
 

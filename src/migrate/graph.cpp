@@ -1,0 +1,168 @@
+#include "migrate/graph.hpp"
+
+#include <algorithm>
+#include <queue>
+#include <set>
+#include <system_error>
+
+#include <mpf/base/file.hpp>
+
+namespace mpf::migrate {
+namespace {
+
+constexpr std::string_view extension = ".yaml";
+
+struct File {
+  std::string name;
+  std::string text;
+  std::string source;
+};
+
+std::vector<File> files_of(const ModuleModels& module) {
+  std::vector<File> files;
+  std::error_code error;
+  if (!module.source_folder.empty() && std::filesystem::is_directory(module.source_folder, error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(module.source_folder)) {
+      const auto name = entry.path().filename().string();
+      // Editors leave hidden files behind.
+      if (name.ends_with(extension) && !name.starts_with('.')) {
+        files.push_back({name, read_file(entry.path()), entry.path().string()});
+      }
+    }
+  } else if (module.migrations) {
+    for (const auto& file : module.migrations->files()) {
+      if (file.path.ends_with(extension)) {
+        files.push_back({std::string(file.path), std::string(file.content),
+                         module.module + " (built in): " + std::string(file.path)});
+      }
+    }
+  }
+  std::ranges::sort(files, {}, &File::name);
+  return files;
+}
+
+Migration read(const ModuleModels& module, const File& file) {
+  auto migration = parse_migration(file.text, file.source);
+  const auto stem = file.name.substr(0, file.name.size() - extension.size());
+  if (migration.id.name != stem) {
+    fail_at(file.source, 1,
+            "the migration's name is '" + migration.id.name + "' and its file's '" + stem +
+                "'; make them the same");
+  }
+  if (migration.id.module != module.module) {
+    fail_at(file.source, 1,
+            "the migration is of module '" + migration.id.module + "' and lies with '" + module.module +
+                "'; move the file or mend 'module'");
+  }
+  return migration;
+}
+
+}  // namespace
+
+Graph::Graph(const std::vector<ModuleModels>& modules) {
+  for (const auto& module : modules) {
+    for (const auto& file : files_of(module)) migrations_.push_back(read(module, file));
+  }
+  std::ranges::sort(migrations_, {}, &Migration::id);
+  for (std::size_t i = 0; i < migrations_.size(); ++i) index_[migrations_[i].id] = i;
+  sort();
+}
+
+void Graph::sort() {
+  std::vector<std::vector<std::size_t>> followers(migrations_.size());
+  std::vector<std::size_t> waits_for(migrations_.size());
+  for (std::size_t i = 0; i < migrations_.size(); ++i) {
+    const auto& depends = migrations_[i].depends;
+    for (std::size_t d = 0; d < depends.size(); ++d) {
+      const auto& id = depends[d];
+      const auto found = index_.find(id);
+      if (found == index_.end()) {
+        fail_at(migrations_[i].source, migrations_[i].depends_lines[d],
+                "depends on " + id.to_string() +
+                    ", which is not there; bring the file or its module back, or mend "
+                    "'depends'");
+      }
+      followers[found->second].push_back(i);
+      ++waits_for[i];
+    }
+  }
+  // Always the first by module and name of those that may come next: the order depends on nothing else.
+  std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+  for (std::size_t i = 0; i < waits_for.size(); ++i) {
+    if (waits_for[i] == 0) ready.push(i);
+  }
+  std::vector<Migration> sorted;
+  sorted.reserve(migrations_.size());
+  while (!ready.empty()) {
+    const auto next = ready.top();
+    ready.pop();
+    for (const auto follower : followers[next]) {
+      if (--waits_for[follower] == 0) ready.push(follower);
+    }
+    sorted.push_back(migrations_[next]);
+  }
+  if (sorted.size() != migrations_.size()) {
+    std::string circle;
+    std::string source;
+    for (std::size_t i = 0; i < migrations_.size(); ++i) {
+      if (waits_for[i] == 0) continue;
+      if (source.empty()) source = migrations_[i].source;
+      circle += (circle.empty() ? "" : ", ") + migrations_[i].id.to_string();
+    }
+    fail_at(source, 1, "these migrations wait for each other: " + circle + "; take one out of a 'depends'");
+  }
+  migrations_ = std::move(sorted);
+  for (std::size_t i = 0; i < migrations_.size(); ++i) index_[migrations_[i].id] = i;
+}
+
+const Migration* Graph::find(const MigrationId& id) const {
+  const auto found = index_.find(id);
+  return found == index_.end() ? nullptr : &migrations_[found->second];
+}
+
+std::vector<MigrationId> Graph::leaves(const std::string& module) const {
+  std::set<MigrationId> result;
+  for (const auto& migration : migrations_) {
+    if (migration.id.module == module) result.insert(migration.id);
+  }
+  for (const auto& migration : migrations_) {
+    if (migration.id.module != module) continue;
+    for (const auto& id : migration.depends) result.erase(id);
+  }
+  return {result.begin(), result.end()};
+}
+
+std::vector<MigrationId> Graph::with_dependents(const std::vector<MigrationId>& ids) const {
+  std::set<MigrationId> chosen(ids.begin(), ids.end());
+  for (const auto& migration : migrations_) {
+    const bool depends =
+        std::ranges::any_of(migration.depends, [&](const MigrationId& id) { return chosen.contains(id); });
+    if (depends) chosen.insert(migration.id);
+  }
+  std::vector<MigrationId> result;
+  for (const auto& migration : migrations_) {
+    if (chosen.contains(migration.id)) result.push_back(migration.id);
+  }
+  return result;
+}
+
+void replay(const Migration& migration, State& state,
+            const std::function<void(const Operation&, const State& before)>& each) {
+  for (const auto& located : migration.operations) {
+    try {
+      if (each) each(located.operation, state);
+      state.apply(located.operation, migration.id.module);
+    } catch (const StateError& e) {
+      fail_at(migration.source, located.line,
+              std::string("cannot ") + describe(located.operation) + ": " + e.what());
+    }
+  }
+}
+
+State replay(std::span<const Migration> migrations) {
+  State state;
+  for (const auto& migration : migrations) replay(migration, state);
+  return state;
+}
+
+}  // namespace mpf::migrate

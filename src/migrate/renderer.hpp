@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+
+#include "migrate/sql.hpp"
+
+/// What the renderers of both dialects share.
+namespace mpf::migrate {
+
+class Renderer {
+ public:
+  Renderer(State& state, db::Dialect dialect, Fill fill) : state_(state), dialect_(dialect), fill_(fill) {}
+  virtual ~Renderer() = default;
+
+  /// Renders and applies the operation.
+  virtual void add(const Operation& operation, const std::string& module) = 0;
+  virtual void finish() {}
+
+  void begin(std::size_t operation) noexcept { operation_ = operation; }
+  Script take() { return std::move(script_); }
+
+ protected:
+  void sql(std::string text) {
+    script_.steps.push_back({Step::Kind::sql, operation_, std::move(text) + ";"});
+  }
+  void step(Step::Kind kind, std::string text) {
+    script_.steps.push_back({kind, operation_, std::move(text)});
+  }
+
+  /// Refuses to go on while rows of the table fulfil the condition.
+  void guard(const std::string& table, const std::string& condition, const std::string& message);
+  /// Guards an alteration: values that cannot be converted, are null, or break a new rule.
+  void guard_values(const std::string& table, const orm::Column& before, const orm::Column& after);
+  void guard_added(const std::string& table, const orm::Column& column);
+
+  /// SQL of the value for rows that have none; empty: there is none.
+  std::string missing_value(const orm::Column& column) const;
+
+  void run_by_hand(const RunSql& op);
+
+  State& state_;
+  const db::Dialect dialect_;
+  const Fill fill_;
+  std::size_t operation_ = 0;
+  Script script_;
+};
+
+/// True where rows exist that need a value, and none is said.
+bool needs_value(const orm::Column& column);
+
+std::unique_ptr<Renderer> make_sqlite_renderer(State& state, Fill fill);
+std::unique_ptr<Renderer> make_postgres_renderer(State& state, Fill fill);
+
+}  // namespace mpf::migrate

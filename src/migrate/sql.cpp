@@ -1,0 +1,104 @@
+#include "migrate/sql.hpp"
+
+#include <algorithm>
+
+#include "migrate/renderer.hpp"
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+
+namespace ddl = orm::ddl;
+using db::Dialect;
+
+bool needs_value(const orm::Column& column) { return !column.nullable && !column.default_value; }
+
+void Renderer::guard(const std::string& table, const std::string& condition, const std::string& message) {
+  auto query = "SELECT count(*) FROM " + ddl::quote(table);
+  if (!condition.empty()) query += " WHERE " + condition;
+  script_.steps.push_back({Step::Kind::guard, operation_, std::move(query), message});
+}
+
+void Renderer::guard_values(const std::string& table, const orm::Column& before, const orm::Column& after) {
+  const auto name = ddl::quote(before.name);
+  const auto where = table + "." + before.name;
+  const auto convert = conversion(name, before.type, after.type, dialect_);
+  if (!convert.unfit.empty()) {
+    guard(table, convert.unfit,
+          "have a value in " + where + " that does not fit the new type; correct them first");
+  }
+  if (before.nullable && !after.nullable && missing_value(after).empty()) {
+    guard(table, name + " IS NULL",
+          "have no value in " + where +
+              ", which may no longer be null; fill them in first or give the column a "
+              "default");
+  }
+  if (before.type != after.type) return;
+  const auto old_checks = ddl::checks(table, before, dialect_);
+  for (const auto& check : ddl::checks(table, after, dialect_)) {
+    const bool known = std::ranges::any_of(
+        old_checks, [&](const ddl::Check& old) { return old.condition == check.condition; });
+    if (known) continue;
+    guard(table, "NOT (" + check.condition + ")",
+          "have a value in " + where + " that is " + check.meaning + "; correct them first");
+  }
+}
+
+void Renderer::guard_added(const std::string& table, const orm::Column& column) {
+  if (!needs_value(column) || !missing_value(column).empty()) return;
+  guard(table, {},
+        "have no value for the new column " + table + "." + column.name +
+            ", which may not be null; give it a default, or add it as nullable first");
+}
+
+std::string Renderer::missing_value(const orm::Column& column) const {
+  if (column.default_value) return ddl::default_literal(column, dialect_);
+  if (column.nullable) return "NULL";
+  return fill_ == Fill::zero ? zero_literal(column, dialect_) : std::string();
+}
+
+void Renderer::run_by_hand(const RunSql& op) {
+  const auto& text = dialect_ == Dialect::sqlite ? op.sqlite : op.postgres;
+  if (!text) {
+    throw StateError(std::string("this SQL has no text for ") +
+                     (dialect_ == Dialect::sqlite ? "sqlite" : "postgres"));
+  }
+  if (!text->empty()) step(Step::Kind::sql, *text);
+  script_.by_hand = true;
+}
+
+Script render(std::span<const Operation> operations, State& state, const std::string& module, Dialect dialect,
+              Fill fill) {
+  const auto renderer =
+      dialect == Dialect::sqlite ? make_sqlite_renderer(state, fill) : make_postgres_renderer(state, fill);
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    renderer->begin(i);
+    renderer->add(operations[i], module);
+  }
+  renderer->finish();
+  return renderer->take();
+}
+
+std::string to_text(const Script& script) {
+  std::string text;
+  for (const auto& step : script.steps) {
+    switch (step.kind) {
+      case Step::Kind::sql:
+        text += step.text + "\n";
+        break;
+      case Step::Kind::guard:
+        text += "-- refused if rows " + step.message + ":\n--   " + step.text + "\n";
+        break;
+      case Step::Kind::keep_extras:
+        text += "-- triggers and indexes made by hand on " + step.text + " are kept\n";
+        break;
+      case Step::Kind::restore_extras:
+        break;
+      case Step::Kind::rename_rebuilt:
+        text += "PRAGMA legacy_alter_table = ON;\n" + step.text + "\nPRAGMA legacy_alter_table = OFF;\n";
+        break;
+    }
+  }
+  return text;
+}
+
+}  // namespace mpf::migrate

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <mpf/db/database.hpp>
+
+#include "migrate/operation.hpp"
+#include "migrate/state.hpp"
+
+namespace mpf::migrate {
+
+/// What running a migration comes to, in order.
+struct Step {
+  enum class Kind : std::uint8_t {
+    sql,             ///< statements, each ended by ";"
+    guard,           ///< a query that counts the rows in the way; `message` follows the number
+    keep_extras,     ///< remember triggers and indexes by hand of table `text`, which is about to be rebuilt
+    restore_extras,  ///< make them again
+    rename_rebuilt,  ///< rename the table just rebuilt, without touching what refers to it
+  };
+  Kind kind = Kind::sql;
+  std::size_t operation = 0;  ///< which of the operations it belongs to
+  std::string text;
+  std::string message = {};
+};
+
+struct Script {
+  std::vector<Step> steps;
+  std::vector<std::string>
+      rebuilt;           ///< tables made anew on SQLite: foreign keys must be off, and checked after
+  bool by_hand = false;  ///< has SQL that nobody understands
+};
+
+/// What rows get that have no value and no default.
+enum class Fill : std::uint8_t {
+  refuse,  ///< nothing: such rows are an error
+  zero     ///< "", 0, false: undoing a drop
+};
+
+/// Renders the operations, the first applied to `state`, which is changed along. StateError for what a
+/// dialect cannot do.
+Script render(std::span<const Operation> operations, State& state, const std::string& module,
+              db::Dialect dialect, Fill fill);
+
+/// The script as people read it: guards as comments.
+std::string to_text(const Script& script);
+
+/// Whether columns of one type can become the other, all values kept or refused, and back again.
+bool convertible(orm::ColumnType from, orm::ColumnType to) noexcept;
+
+/// SQL for a value `name` of one type as another, and a condition true for values that cannot be kept.
+struct Conversion {
+  std::string value;
+  std::string unfit;  ///< may be empty
+};
+Conversion conversion(const std::string& name, orm::ColumnType from, orm::ColumnType to, db::Dialect dialect);
+
+/// A literal of that type for Fill::zero; empty when there is none (references).
+std::string zero_literal(const orm::Column& column, db::Dialect dialect);
+
+}  // namespace mpf::migrate

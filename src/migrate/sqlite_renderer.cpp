@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "migrate/renderer.hpp"
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+namespace ddl = orm::ddl;
+constexpr auto sqlite = db::Dialect::sqlite;
+
+bool has_checks(const orm::Table& table) {
+  return std::ranges::any_of(table.columns, [&](const orm::Column& column) {
+    return !ddl::checks(table.name, column, sqlite).empty();
+  });
+}
+
+/// ALTER TABLE of SQLite can do little. Operations on the columns of one table are gathered; if one of them
+/// is beyond it, the table is made anew once for all of them, in the way that SQLite's documentation tells
+/// ("Making Other Kinds Of Table Schema Changes").
+class SqliteRenderer final : public Renderer {
+ public:
+  SqliteRenderer(State& state, Fill fill) : Renderer(state, sqlite, fill) {}
+
+  void add(const Operation& operation, const std::string& module) override {
+    std::visit(Overloaded{
+                   [&](const AddColumn& op) { add_column(op, operation, module); },
+                   [&](const DropColumn& op) { drop_column(op, operation, module); },
+                   [&](const AlterColumn& op) { alter_column(op, operation, module); },
+                   [&](const AlterTable&) { state_.apply(operation, module); },
+                   [&](const MoveTable&) { state_.apply(operation, module); },
+                   [&](const auto& op) {
+                     finish();
+                     render(op, operation, module);
+                   },
+               },
+               operation);
+  }
+
+  void finish() override {
+    if (!group_) return;
+    const auto group = std::move(*group_);
+    group_.reset();
+    operation_ = group.operation;
+    if (group.rebuild) {
+      rebuild(group);
+    } else {
+      for (const auto& statement : group.cheap) sql(statement);
+    }
+  }
+
+ private:
+  /// Changes of one table's columns that wait for what comes next.
+  struct Group {
+    std::string table;
+    std::size_t operation;
+    orm::Table before;
+    std::map<std::string, std::string> origin;  ///< column → the column of `before` that it was
+    bool rebuild = false;
+    std::vector<std::string> cheap;
+  };
+
+  Group& group(const std::string& table) {
+    if (group_ && group_->table != table) finish();
+    if (!group_) {
+      group_ = Group{table, operation_, state_.table(table), {}, false, {}};
+      for (const auto& column : group_->before.columns) group_->origin[column.name] = column.name;
+    }
+    return *group_;
+  }
+
+  static std::string alter(const std::string& table) { return "ALTER TABLE " + ddl::quote(table) + " "; }
+
+  void add_column(const AddColumn& op, const Operation& operation, const std::string& module) {
+    auto& changes = group(op.table);
+    state_.apply(operation, module);
+    const auto& column = op.column;
+    // With foreign keys on, a new column that refers to something must be null at first.
+    const bool beyond =
+        needs_value(column) || (column.references && (!column.nullable || column.default_value));
+    changes.rebuild = changes.rebuild || beyond;
+    changes.cheap.push_back(alter(op.table) + "ADD COLUMN " + ddl::column(op.table, column, sqlite));
+  }
+
+  void drop_column(const DropColumn& op, const Operation& operation, const std::string& module) {
+    auto& changes = group(op.table);
+    const auto* column = find_column(state_.table(op.table), op.column);
+    changes.rebuild = changes.rebuild || (column && column->references);
+    state_.apply(operation, module);
+    changes.origin.erase(op.column);
+    changes.cheap.push_back(alter(op.table) + "DROP COLUMN " + ddl::quote(op.column));
+  }
+
+  void alter_column(const AlterColumn& op, const Operation& operation, const std::string& module) {
+    auto& changes = group(op.table);
+    const auto* column = find_column(state_.table(op.table), op.column.name);
+    if (column && !convertible(column->type, op.column.type)) {
+      throw StateError("values of this type cannot become values of the other");
+    }
+    state_.apply(operation, module);
+    changes.rebuild = true;
+  }
+
+  void render(const CreateTable& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    const auto& table = state_.table(op.table.name);
+    sql(ddl::create_table(table, sqlite));
+    create_indexes(table);
+  }
+  void render(const DropTable& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql("DROP TABLE " + ddl::quote(op.table));
+  }
+  void render(const RenameTable& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql(alter(op.from) + "RENAME TO " + ddl::quote(op.to));
+    // The names of its rules say the table's: make them anew.
+    if (has_checks(state_.table(op.to))) group(op.to).rebuild = true;
+  }
+  void render(const RenameColumn& op, const Operation& operation, const std::string& module) {
+    const auto before = *find_column(state_.table(op.table), op.from);
+    state_.apply(operation, module);
+    sql(alter(op.table) + "RENAME COLUMN " + ddl::quote(op.from) + " TO " + ddl::quote(op.to));
+    if (!ddl::checks(op.table, before, sqlite).empty()) group(op.table).rebuild = true;
+  }
+  void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql(ddl::create_index(op.table, op.index));
+  }
+  void render(const DropIndex& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql("DROP INDEX " + ddl::quote(op.index));
+  }
+  void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
+
+  void create_indexes(const orm::Table& table) {
+    for (const auto& index : table.indexes) sql(ddl::create_index(table.name, index));
+  }
+
+  /// SQL for the column's value, from the row as it was.
+  std::string value(const Group& group, const orm::Column& column) const {
+    const auto origin = group.origin.find(column.name);
+    const auto missing = missing_value(column);
+    if (origin == group.origin.end()) return missing.empty() ? "NULL" : missing;
+    const auto& before = *find_column(group.before, origin->second);
+    auto result = conversion(ddl::quote(before.name), before.type, column.type, sqlite).value;
+    const bool fills = before.nullable && !column.nullable && !missing.empty();
+    return fills ? "coalesce(" + result + ", " + missing + ")" : result;
+  }
+
+  void rebuild(const Group& group) {
+    const auto& after = state_.table(group.table);
+    const auto fresh = "mpf_new_" + after.name;
+    std::string columns;
+    std::string values;
+    for (const auto& column : after.columns) {
+      const auto origin = group.origin.find(column.name);
+      if (origin == group.origin.end()) {
+        guard_added(after.name, column);
+      } else {
+        guard_values(after.name, *find_column(group.before, origin->second), column);
+      }
+      columns += (columns.empty() ? "" : ", ") + ddl::quote(column.name);
+      values += (values.empty() ? "" : ", ") + value(group, column);
+    }
+    const auto old_table = ddl::quote(after.name);
+    step(Step::Kind::keep_extras, after.name);
+    sql(ddl::create_table(after, sqlite, fresh));
+    sql("INSERT INTO " + ddl::quote(fresh) + " (" + columns + ")\n  SELECT " + values + " FROM " + old_table);
+    if (std::ranges::any_of(after.columns, &orm::Column::primary_key)) {
+      // Ids that were given and deleted must not be given again.
+      sql("DELETE FROM sqlite_sequence WHERE name = " + ddl::literal(fresh));
+      sql("INSERT INTO sqlite_sequence (name, seq) SELECT " + ddl::literal(fresh) +
+          ", seq FROM sqlite_sequence WHERE name = " + ddl::literal(after.name));
+    }
+    sql("DROP TABLE " + old_table);
+    step(Step::Kind::rename_rebuilt, alter(fresh) + "RENAME TO " + old_table + ";");
+    create_indexes(after);
+    step(Step::Kind::restore_extras, after.name);
+    script_.rebuilt.push_back(after.name);
+  }
+
+  std::optional<Group> group_;
+};
+
+}  // namespace
+
+std::unique_ptr<Renderer> make_sqlite_renderer(State& state, Fill fill) {
+  return std::make_unique<SqliteRenderer>(state, fill);
+}
+
+}  // namespace mpf::migrate
