@@ -53,6 +53,11 @@ Throttle::Attempt Throttle::begin(Id site, std::string_view user, std::string_vi
   return {*this, user_key, address_key, now};
 }
 
+std::size_t Throttle::size() {
+  const std::scoped_lock lock(mutex_);
+  return failures_.size();
+}
+
 void Throttle::drop_old(Times& times, Timestamp now) const {
   while (!times.empty() && times.front() + options_.window <= now) times.pop_front();
 }

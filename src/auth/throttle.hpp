@@ -50,6 +50,9 @@ class Throttle {
   /// Error(rate_limited), saying when to try again.
   Attempt begin(Id site, std::string_view user, std::string_view remote_address);
 
+  /// How many addresses, and users at addresses, are remembered.
+  std::size_t size();
+
  private:
   using Times = std::deque<Timestamp>;
 
