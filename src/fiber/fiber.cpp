@@ -1,6 +1,8 @@
 #include <mpf/fiber/fiber.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <mpf/base/error.hpp>
 
@@ -56,7 +58,8 @@ void join(State& state) {
 }
 
 void rethrow(State& state) {
-  if (state.error) std::rethrow_exception(state.error);
+  // Taken out, so that the exception ends with its handler here, not with the state in another thread.
+  if (state.error) std::rethrow_exception(std::exchange(state.error, nullptr));
 }
 
 Body& body(State& state) noexcept { return *state.body; }

@@ -120,7 +120,7 @@ void State::throw_timeout() const {
 }
 
 void State::report() noexcept {
-  if (!hook || ended_by_cancel) return;
+  if (!hook || !error || ended_by_cancel) return;
   if (*hook) {
     (*hook)(name, error);
     return;
