@@ -67,11 +67,11 @@ class Context {
   bool leaving_ = false;
 
   // Of the sanitizers, unused without them.
-  void* inner_fake_stack_ = nullptr;
-  const void* outer_stack_ = nullptr;
-  std::size_t outer_stack_bytes_ = 0;
-  void* inner_thread_ = nullptr;
-  void* outer_thread_ = nullptr;
+  [[maybe_unused]] void* inner_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* outer_stack_ = nullptr;
+  [[maybe_unused]] std::size_t outer_stack_bytes_ = 0;
+  [[maybe_unused]] void* inner_thread_ = nullptr;
+  [[maybe_unused]] void* outer_thread_ = nullptr;
 
   static constexpr std::size_t name_words = 12;
   std::array<std::atomic<std::uint64_t>, name_words> name_{};
