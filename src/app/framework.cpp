@@ -38,7 +38,6 @@ orm::Table cache_epochs() {
   table.name = "mpf_cache_epoch";
   table.columns = {column("id", ColumnType::id), column("group_path", ColumnType::text),
                    column("number", ColumnType::bigint)};
-  table.columns[1].max_length = 1000;
   table.indexes = {{"mpf_cache_epoch_group_path_key", {"group_path"}, true},
                    {"mpf_cache_epoch_number_idx", {"number"}, false}};
   return table;

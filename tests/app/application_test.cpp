@@ -1,0 +1,338 @@
+#include <mpf/app/application.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include <mpf/base/manual_clock.hpp>
+#include <mpf/orm/query.hpp>
+#include <mpf/storage/faulty.hpp>
+#include <mpf/task/queue.hpp>
+
+#include "app/fixture.hpp"
+
+using namespace mpf;
+using namespace std::chrono_literals;
+using test::TestApplication;
+
+namespace {
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+template <class Ready>
+bool wait_for(Ready ready) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!ready()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(2ms);
+  }
+  return true;
+}
+
+struct Greeting {
+  std::string text;
+  static constexpr auto describe() { return mpf::describe(field<&Greeting::text>()); }
+};
+
+struct Happened {
+  int number = 0;
+};
+
+struct CounterService {
+  std::atomic<int> count{0};
+};
+
+http::Response slug(Context& ctx) { return http::Response::text(ctx.site().slug); }
+
+}  // namespace
+
+TEST_CASE("routes answer for the site of the host, with an id for each request") {
+  TestApplication app([](Setup& s) { s.get("/slug", slug); });
+  app.start_with_sites();
+  const auto acme = app.browser("acme.test").get("/slug");
+  CHECK(acme.body == "acme");
+  CHECK(app.browser("globex.test").get("/slug").body == "globex");
+  CHECK(app.browser("nobody.test").get("/slug").status == 404);
+  CHECK_FALSE(acme.header("x-request-id").empty());
+  CHECK(acme.header("x-request-id") != app.browser().get("/slug").header("x-request-id"));
+  CHECK(has(app->base_url(), std::to_string(app->port())));
+}
+
+TEST_CASE("requests are logged with id, site and user") {
+  TestApplication app([](Setup& s) {
+    s.get("/me", [](Context& ctx) { return http::Response::text(ctx.user() ? ctx.user()->name : "nobody"); });
+    s.get("/broken", [](Context&) -> http::Response { throw std::runtime_error("the inner reason"); });
+  });
+  app.start_with_sites();
+  const auto id = app.browser().get("/me").header("x-request-id");
+  const auto broken = app.browser().get("/broken");
+  CHECK(broken.status == 500);
+  CHECK_FALSE(has(broken.body, "the inner reason"));
+  bool logged = false;
+  bool explained = false;
+  for (const auto& line : app.logger->lines()) {
+    const auto field = [&](std::string_view name) {
+      for (const auto& f : line.fields) {
+        if (f.name == name) return f.value;
+      }
+      return std::string();
+    };
+    if (has(line.message, "GET /me 200")) logged = field("request") == id && field("site") == "acme";
+    if (has(line.message, "the inner reason")) {
+      explained = line.level == log::Level::error && field("site") == "acme" &&
+                  field("request") == broken.header("x-request-id");
+    }
+  }
+  CHECK(logged);
+  CHECK(explained);
+}
+
+TEST_CASE("errors are pages for people and problems for programs") {
+  TestApplication app([](Setup& s) {
+    const auto refuse = [](Context&) -> http::Response { fail(ErrorKind::denied, "Not <you>"); };
+    s.get("/page", refuse);
+    s.get("/api/thing", refuse);
+  });
+  app.start_with_sites();
+  auto browser = app.browser();
+  CHECK(browser.get("/page").header("content-type").starts_with("application/problem+json"));
+  browser.extra_headers["Accept"] = "text/html";
+  const auto page = browser.get("/page");
+  CHECK(page.status == 403);
+  CHECK(page.header("content-type").starts_with("text/html"));
+  CHECK(has(page.body, "Not &lt;you&gt;"));
+  CHECK(browser.get("/api/thing").header("content-type").starts_with("application/problem+json"));
+}
+
+TEST_CASE("roles are required") {
+  TestApplication app([](Setup& s) {
+    s.get("/token", [](Context& ctx) { return http::Response::text(ctx.identity().csrf_token()); });
+    s.post("/sign-in/{role}", [](Context& ctx) {
+      const std::string role = ctx.request().param("role");
+      const auth::User user = ctx.accounts().create(
+          ctx.scope(),
+          {.email = role + "@x.test", .password = "correct horse", .role = *parse_enum<auth::Role>(role)});
+      ctx.identity().sign_in(user);
+      return http::Response::no_content();
+    });
+    s.get("/user", [](Context& ctx) { return http::Response::text(ctx.require_user().email); });
+    s.get("/staff", [](Context& ctx) { return http::Response::text(ctx.require_staff().email); });
+    s.get("/owner", [](Context& ctx) { return http::Response::text(ctx.require_owner().email); });
+  });
+  app.start_with_sites();
+  const auto statuses = [&](const std::string& role) {
+    auto browser = app.browser();
+    if (!role.empty()) {
+      browser.csrf = browser.get("/token").body;
+      REQUIRE(browser.post("/sign-in/" + role, "").status == 204);
+    }
+    return std::vector{browser.get("/user").status, browser.get("/staff").status,
+                       browser.get("/owner").status};
+  };
+  CHECK(statuses("") == std::vector{401, 401, 401});
+  CHECK(statuses("member") == std::vector{200, 403, 403});
+  CHECK(statuses("staff") == std::vector{200, 200, 403});
+  CHECK(statuses("owner") == std::vector{200, 200, 200});
+}
+
+TEST_CASE("tasks run with the application's services, in the site they were made for") {
+  std::atomic<int> done{0};
+  TestApplication app([&](Setup& s) {
+    s.task<Greeting>("greet", [&](TaskContext& ctx, const Greeting& greeting) {
+      CHECK(greeting.text == "hello");
+      CHECK(ctx.site()->slug == "acme");
+      CHECK(ctx.scope().query<tenant::SiteHost>().count() == 1);
+      ++done;
+    });
+    s.get("/greet", [](Context& ctx) {
+      ctx.tasks().enqueue(Greeting{"hello"}, {.site = ctx.site().id});
+      return http::Response::no_content();
+    });
+  });
+  app.start_with_sites();
+  CHECK(app.browser().get("/greet").status == 204);
+  CHECK(wait_for([&] { return done == 1; }));
+}
+
+TEST_CASE("events reach their handlers in the transaction that emits them") {
+  std::vector<int> seen;
+  Modules modules;
+  modules.push_back(
+      std::make_unique<test::TestModule>("b", std::vector<std::string_view>{"a"}, [&](Setup& s) {
+        s.on<Happened>([&](const Services&, const Happened& event) { seen.push_back(event.number * 10); });
+      }));
+  modules.push_back(std::make_unique<test::TestModule>("a", std::vector<std::string_view>{}, [&](Setup& s) {
+    s.on<Happened>([&](const Services& services, const Happened& event) {
+      CHECK(services.db().current() != nullptr);
+      seen.push_back(event.number);
+      if (event.number == 2) fail(ErrorKind::conflict, "not two");
+    });
+  }));
+  TestApplication app(std::move(modules));
+  app.start();
+  const auto emit = [&](int number) {
+    app->run([&](const Services& services) {
+      services.db().transaction([&](db::Transaction&) { services.emit(Happened{number}); });
+    });
+  };
+  emit(1);
+  CHECK(seen == std::vector{1, 10});
+  CHECK_THROWS_AS(emit(2), Error);
+  CHECK(seen == std::vector{1, 10, 2});
+}
+
+TEST_CASE("services are made once, hooks run at start, middleware runs around all requests") {
+  std::atomic<int> made{0};
+  std::atomic<bool> hook{false};
+  TestApplication app([&](Setup& s) {
+    s.provide<CounterService>([&](const Services&) {
+      ++made;
+      return std::make_unique<CounterService>();
+    });
+    s.on_start([&](const Services& services) {
+      services.service<CounterService>().count = 100;
+      hook = true;
+    });
+    s.middleware([](Context& ctx, const std::function<http::Response()>& next) {
+      ++ctx.service<CounterService>().count;
+      http::Response response = next();
+      response.header("X-Site", ctx.site().slug);
+      return response;
+    });
+    s.get("/count", [](Context& ctx) {
+      return http::Response::text(std::to_string(ctx.service<CounterService>().count));
+    });
+  });
+  app.start_with_sites();
+  CHECK(hook);
+  const auto answer = app.browser().get("/count");
+  CHECK(answer.body == "101");
+  CHECK(answer.header("x-site") == "acme");
+  CHECK(app.browser().get("/count").body == "102");
+  CHECK(made == 1);
+}
+
+TEST_CASE("health tells names and outcomes only") {
+  std::atomic<bool> broken{false};
+  auto faults = std::make_shared<storage::Faults>();
+  TestApplication app([&](Setup& s) {
+    s.health_check("search", [&](const Services&) {
+      if (broken) fail(ErrorKind::unavailable, "secret inner address");
+    });
+  });
+  app.options.wrap_storage = [&](std::unique_ptr<storage::Storage> inner) {
+    return storage::make_faulty(std::move(inner), faults);
+  };
+  app.start();
+  auto probe = app.browser("10.1.2.3");
+  CHECK(probe.get("/health/live").status == 200);
+  const auto ready = probe.get("/health/ready");
+  CHECK(ready.status == 200);
+  CHECK(ready.body ==
+        R"({"status":"ready","checks":{"database":"ok","migrations":"ok","search":"ok","storage":"ok"}})");
+  broken = true;
+  faults->free_bytes = 0;
+  const auto failing = probe.get("/health/ready");
+  CHECK(failing.status == 503);
+  CHECK(has(failing.body, R"("search":"failed","storage":"failed")"));
+  CHECK_FALSE(has(failing.body, "secret"));
+  CHECK(app.logger->contains("secret inner address"));
+  CHECK(probe.get("/health/live").status == 200);
+}
+
+TEST_CASE("metrics are for this machine only") {
+  TestApplication app([](Setup& s) { s.get("/slug", slug); });
+  app.start_with_sites();
+  app.browser().get("/slug");
+  auto local = app.browser("localhost");
+  const auto text = local.get("/metrics").body;
+  CHECK(has(text, R"(mpf_http_requests_total{route="/slug",status="2xx"} 1)"));
+  CHECK(has(text, "mpf_fibers"));
+  local.extra_headers["X-Forwarded-For"] = "203.0.113.7";
+  CHECK(local.get("/metrics").status == 404);
+}
+
+TEST_CASE("two applications live in one process, and one can start again") {
+  TestApplication first([](Setup& s) { s.get("/slug", slug); });
+  TestApplication second([](Setup& s) { s.get("/slug", slug); });
+  first.start_with_sites();
+  second.start_with_sites();
+  CHECK(first->port() != second->port());
+  CHECK(first.browser().get("/slug").body == "acme");
+  CHECK(second.browser().get("/slug").body == "acme");
+  first.stop();
+  CHECK(second.browser().get("/slug").body == "acme");
+  first.start();
+  CHECK(first.browser().get("/slug").body == "acme");
+  CHECK_THROWS_AS(first.start(), Error);
+}
+
+TEST_CASE("a change made by another process is seen by the next request") {
+  TestApplication app([](Setup& s) { s.get("/slug", slug); });
+  app.start_with_sites();
+  CHECK(app.browser("new.test").get("/slug").status == 404);
+  CHECK(app.command({"site", "host", "add", "acme", "new.test"}).code == 0);
+  CHECK(app.browser("new.test").get("/slug").body == "acme");
+}
+
+TEST_CASE("a port in use is an error that names it, and nothing stays behind") {
+  TestApplication first;
+  first.start();
+  TestApplication second;
+  second.options.overrides["http.port"] = std::to_string(first->port());
+  try {
+    second.start();
+    FAIL("nothing was thrown");
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::unavailable);
+    CHECK(has(e.what(), std::to_string(first->port())));
+  }
+  second.options.overrides["http.port"] = "0";
+  second.start();
+  CHECK(second.browser().get("/health/live").status == 200);
+}
+
+TEST_CASE("stopping lets a running request end") {
+  std::atomic<bool> entered{false};
+  TestApplication app([&](Setup& s) {
+    s.get("/slow", [&](Context&) {
+      entered = true;
+      fiber::sleep_for(100ms);
+      return http::Response::text("done");
+    });
+  });
+  app.start_with_sites();
+  test::Answer answer;
+  std::thread client([&] { answer = app.browser().get("/slow"); });
+  REQUIRE(wait_for([&] { return entered.load(); }));
+  app.stop();
+  client.join();
+  CHECK(answer.body == "done");
+}
+
+TEST_CASE("conflicts between modules are told when the application starts") {
+  const auto refused = [](std::function<void(Setup&)> a, std::function<void(Setup&)> b) {
+    Modules modules;
+    modules.push_back(std::make_unique<test::TestModule>("a", std::vector<std::string_view>{}, std::move(a)));
+    modules.push_back(std::make_unique<test::TestModule>("b", std::vector<std::string_view>{}, std::move(b)));
+    TestApplication app(std::move(modules));
+    try {
+      app.start();
+    } catch (const Error& e) {
+      CHECK(e.kind() == ErrorKind::configuration);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const auto route = [](Setup& s) { s.get("/x", slug); };
+  CHECK(has(refused(route, route), "/x"));
+  const auto command = [](Setup& s) { s.command("copy", "").run([](CommandContext&) {}); };
+  CHECK(has(refused(command, command), "'copy'"));
+  CHECK(has(refused([](Setup& s) { s.command("serve", ""); }, {}), "'serve'"));
+  const auto service = [](Setup& s) {
+    s.provide<CounterService>([](const Services&) { return std::make_unique<CounterService>(); });
+  };
+  CHECK(has(refused(service, service), "'b'"));
+}
