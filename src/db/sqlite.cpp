@@ -199,8 +199,11 @@ class SqliteDatabase final : public Database {
       run_outermost(session, body, [] {});
     } else {
       std::unique_lock lock(writer_turn_);
-      Session session(writer_);
-      run_outermost(session, body, [&] { lock.unlock(); });
+      Session session(writer_, options.foreign_keys);
+      run_outermost(session, body, [&] {
+        session.restore();
+        lock.unlock();
+      });
     }
   }
 

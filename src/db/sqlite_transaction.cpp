@@ -17,7 +17,26 @@ void Session::begin() {
   if (reader_) {
     reader_->run({"BEGIN", {}, Access::read}, {});
   } else {
-    writer_->call([](Connection& connection) { connection.run({"BEGIN IMMEDIATE", {}, Access::write}, {}); });
+    writer_->call([this](Connection& connection) {
+      // Inside a transaction the pragma would do nothing.
+      if (!foreign_keys_) connection.script("PRAGMA foreign_keys = OFF");
+      try {
+        connection.run({"BEGIN IMMEDIATE", {}, Access::write}, {});
+      } catch (...) {
+        if (!foreign_keys_) connection.script("PRAGMA foreign_keys = ON");
+        throw;
+      }
+    });
+  }
+}
+
+void Session::restore() noexcept {
+  if (foreign_keys_ || !writer_->connection()) return;
+  const fiber::ShieldScope shield;
+  try {
+    writer_->call([](Connection& connection) { connection.script("PRAGMA foreign_keys = ON"); });
+  } catch (...) {
+    ended_by_ = std::current_exception();
   }
 }
 

@@ -17,11 +17,13 @@ namespace mpf::db::sqlite {
 class Session {
  public:
   explicit Session(Connection& reader) noexcept : reader_(&reader) {}
-  explicit Session(Writer& writer) noexcept : writer_(&writer) {}
+  Session(Writer& writer, bool foreign_keys) noexcept : writer_(&writer), foreign_keys_(foreign_keys) {}
 
   void begin();
   void commit();
   void roll_back() noexcept;
+  /// Once it is committed or rolled back: foreign keys count again.
+  void restore() noexcept;
   void set_savepoint(int depth);
   void release_savepoint(int depth);
   void return_to_savepoint(int depth) noexcept;
@@ -39,6 +41,7 @@ class Session {
 
   Connection* reader_ = nullptr;  ///< of a read-only transaction
   Writer* writer_ = nullptr;      ///< of any other
+  bool foreign_keys_ = true;
   std::exception_ptr ended_by_;
 };
 
