@@ -1,5 +1,7 @@
 #include "orm/ddl.hpp"
 
+#include <mpf/orm/ddl.hpp>
+
 #include <algorithm>
 #include <cctype>
 
@@ -223,3 +225,25 @@ std::string create_all(const Table& table, Dialect dialect) {
 }
 
 }  // namespace mpf::orm::ddl
+
+namespace mpf::orm {
+
+std::vector<std::string> create_table_sql(const Table& table, db::Dialect dialect) {
+  std::vector<std::string> statements{ddl::create_table(table, dialect)};
+  for (const auto& index : table.indexes) statements.push_back(ddl::create_index(table.name, index));
+  return statements;
+}
+
+std::string index_name(std::string_view table, const std::vector<std::string>& columns, bool unique) {
+  std::string name(table);
+  for (const auto& column : columns) name += "_" + column;
+  const std::string_view ending = unique ? "_key" : "_idx";
+  if (name.size() + ending.size() > ddl::max_identifier) {
+    const auto digest = sha256(name).substr(0, 8);
+    name = std::string(truncate_utf8(name, ddl::max_identifier - ending.size() - digest.size() - 1)) + "_" +
+           digest;
+  }
+  return name + std::string(ending);
+}
+
+}  // namespace mpf::orm

@@ -38,7 +38,7 @@ struct RowTarget {
 
 struct NewValue {
   std::string_view column;
-  NodePtr value;
+  NodePtr value;  ///< null: one more than before
 };
 
 /// An immutable query; extending it makes another that shares what it has.

@@ -1,0 +1,73 @@
+#include <mpf/orm/detail/model_info.hpp>
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include <mpf/base/error.hpp>
+#include <mpf/orm/ddl.hpp>
+
+namespace mpf::orm::detail {
+
+namespace {
+
+/// Whether an index on that column alone would add nothing.
+bool leads_an_index(const Table& table, const std::string& column) {
+  return std::ranges::any_of(table.indexes,
+                             [&](const Index& index) { return index.columns.front() == column; });
+}
+
+}  // namespace
+
+std::size_t ModelInfo::column_of(std::string_view member) const {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].member == member) return i;
+  }
+  throw Error(ErrorKind::internal, fmt::format("{} has no field '{}'", type_name, member));
+}
+
+void finish_table(ModelInfo& info) {
+  Table& table = info.table;
+  for (const Column& column : table.columns) {
+    if (column.references && !leads_an_index(table, column.name)) {
+      table.indexes.push_back({"", {column.name}, false});
+    }
+  }
+  for (Index& index : table.indexes) index.name = index_name(table.name, index.columns, index.unique);
+  std::ranges::sort(table.indexes, {}, &Index::name);
+  const auto [first, last] = std::ranges::unique(table.indexes, {}, &Index::name);
+  table.indexes.erase(first, last);
+}
+
+void load_children(void* object, const db::Row& row, const ModelInfo& model,
+                   const std::vector<LoadNode>& children) {
+  for (const LoadNode& child : children) model.columns[child.column].load(object, row, child);
+}
+
+void throw_out_of_range(const db::Row& row, std::size_t column, std::int64_t value) {
+  throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds {}, which the model's type cannot",
+                                              row.column_name(column), value));
+}
+
+void throw_unknown_choice(const db::Row& row, std::size_t column) {
+  throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds '{}', which no enumerator is named",
+                                              row.column_name(column), row.text(column)));
+}
+
+void throw_unnamed_choice(std::int64_t value) {
+  throw ValidationError("", "choice", fmt::format("{} is none of the choices", value));
+}
+
+void throw_not_loaded(std::string_view origin, Id id) {
+  if (origin.empty()) {
+    throw Error(ErrorKind::internal,
+                fmt::format("the row of a reference to {} was not loaded: a reference made from an id has "
+                            "only the id; read the row with get()",
+                            id.value));
+  }
+  throw Error(ErrorKind::internal,
+              fmt::format("the row that {} refers to (id {}) was not loaded: add .with<&{}>() to the query",
+                          origin, id.value, origin));
+}
+
+}  // namespace mpf::orm::detail

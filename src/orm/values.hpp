@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mpf/base/error.hpp>
+#include <mpf/orm/detail/core.hpp>
+
+/// What is checked of values before they are written.
+namespace mpf::orm::detail {
+
+std::size_t column_named(const ModelInfo& model, std::string_view column);
+
+/// Adds what is wrong with a column's new value; `prefix` is "" or "[3]." for a row of many.
+void check_value(const ModelInfo& model, std::size_t column, const db::Param& value, std::string_view prefix,
+                 std::vector<FieldError>& errors);
+
+/// The value of a column of an object, checked.
+db::Param checked_value(const ModelInfo& model, std::size_t column, const void* object,
+                        std::string_view prefix, std::vector<FieldError>& errors);
+
+/// One message for a row that does not exist and one of another tenant.
+[[noreturn]] void throw_bad_reference(const ModelInfo& model, std::size_t column, Id id,
+                                      std::string_view prefix);
+
+}  // namespace mpf::orm::detail
