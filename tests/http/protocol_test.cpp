@@ -33,7 +33,9 @@ struct Case {
   int status;
 };
 
-std::string with_fields(const std::string& fields) { return "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; }
+std::string with_fields(const std::string& fields) {
+  return "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
+}
 std::string chunked(const std::string& body) {
   return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body;
 }
@@ -110,21 +112,24 @@ const std::vector<Case>& cases() {
       {"length 0", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200},
       {"no length", "POST / HTTP/1.1\r\nHost: a\r\n\r\n", 200},
       {"two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400},
-      {"same length twice", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400},
+      {"same length twice", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+       400},
       {"list of lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", 400},
       {"length with sign", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", 400},
       {"negative length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc", 400},
       {"hexadecimal length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc", 400},
       {"length with underscore", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1_0\r\n\r\nabc", 400},
       {"empty length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\nabc", 400},
-      {"overflowing length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551619\r\n\r\nabc", 400},
+      {"overflowing length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551619\r\n\r\nabc",
+       400},
       {"large length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n", 413},
       {"length and chunked",
        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"chunked and length",
        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400},
       {"chunked", chunked("3\r\nabc\r\n0\r\n\r\n"), 200},
-      {"chunked in capitals", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n", 200},
+      {"chunked in capitals", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+       200},
       {"chunk with extension", chunked("3;a=b\r\nabc\r\n0;c\r\n\r\n"), 200},
       {"trailers", chunked("3\r\nabc\r\n0\r\nX: y\r\nZ: 1\r\n\r\n"), 200},
       {"leading zeros", chunked("0003\r\nabc\r\n000\r\n\r\n"), 200},
@@ -141,15 +146,24 @@ const std::vector<Case>& cases() {
       {"LF in chunk extension", chunked("3;a=\"\n\"\r\nabc\r\n0\r\n\r\n"), 400},
       {"folded trailer", chunked("0\r\n X: y\r\n\r\n"), 400},
       {"LF behind trailer", chunked("0\r\nX: y\n\r\n"), 400},
-      {"chunked twice", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501},
+      {"chunked twice", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+       501},
       {"chunked in two fields",
-       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"gzip, chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
-      {"chunked, identity", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400},
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n",
+       400},
+      {"gzip, chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+       501},
+      {"chunked, identity",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400},
       {"identity", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", 400},
-      {"vertical tab before chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n", 400},
+      {"vertical tab before chunked",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b"
+       "chunked\r\n\r\n0\r\n\r\n",
+       400},
       {"chunked in 1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"strange expectation", "POST / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\nContent-Length: 1\r\n\r\na", 417},
+      {"strange expectation", "POST / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\nContent-Length: 1\r\n\r\na",
+       417},
   };
   return all;
 }
@@ -227,15 +241,18 @@ TEST_CASE("a stream of requests is answered the same however it is cut") {
         bodies.push_back("GET /" + number + "\nHost=a\n\n");
         break;
       case 1:
-        stream += "PUT /" + number + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) +
-                  "\r\n\r\n" + body;
-        bodies.push_back("PUT /" + number + "\nHost=a\nContent-Length=" + std::to_string(body.size()) + "\n\n" + body);
+        stream += "PUT /" + number +
+                  " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                  body;
+        bodies.push_back("PUT /" + number + "\nHost=a\nContent-Length=" + std::to_string(body.size()) +
+                         "\n\n" + body);
         break;
       default: {
         stream += "POST /" + number + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         char size[32];
         std::snprintf(size, sizeof size, "%zx", body.size() - 5);
-        stream += "5;x=y\r\n" + body.substr(0, 5) + "\r\n" + size + "\r\n" + body.substr(5) + "\r\n0\r\nT: 1\r\n\r\n";
+        stream += "5;x=y\r\n" + body.substr(0, 5) + "\r\n" + size + "\r\n" + body.substr(5) +
+                  "\r\n0\r\nT: 1\r\n\r\n";
         bodies.push_back("POST /" + number + "\nHost=a\nTransfer-Encoding=chunked\n\n" + body);
       }
     }
@@ -246,7 +263,8 @@ TEST_CASE("a stream of requests is answered the same however it is cut") {
     std::string_view rest = stream;
     const std::size_t largest = round == 0 ? stream.size() : static_cast<std::size_t>(1 + round * 3);
     while (!rest.empty()) {
-      const std::size_t piece = round == 0 ? stream.size() : std::uniform_int_distribution<std::size_t>(1, largest)(random);
+      const std::size_t piece =
+          round == 0 ? stream.size() : std::uniform_int_distribution<std::size_t>(1, largest)(random);
       REQUIRE(client.send(rest.substr(0, piece)));
       rest.remove_prefix(std::min(piece, rest.size()));
     }
@@ -265,7 +283,8 @@ TEST_CASE("limits") {
   server.options().max_target_bytes = 500;
   server.options().max_body_bytes = 1'000;
   add_echo(server);
-  server.router().add(Method::post, "/large", [](Request& r) { return Response::text(std::to_string(r.body.size())); },
+  server.router().add(Method::post, "/large",
+                      [](Request& r) { return Response::text(std::to_string(r.body.size())); },
                       {.max_body = 5'000'000});
   const auto port = server.start();
   const auto status = [&](const std::string& bytes) { return fetch(port, bytes).status; };
@@ -301,7 +320,8 @@ TEST_CASE("bodies of every size around the buffers' arrive whole") {
   std::mt19937 random(3);
   std::vector<std::size_t> sizes;
   for (const std::size_t size : {1, 100, 1024, 2048, 4096, 16 * 1024, 64 * 1024, 300'000}) {
-    for (int delta = -2; delta <= 2; ++delta) sizes.push_back(static_cast<std::size_t>(static_cast<int>(size) + 2 + delta));
+    for (int delta = -2; delta <= 2; ++delta)
+      sizes.push_back(static_cast<std::size_t>(static_cast<int>(size) + 2 + delta));
   }
   for (const std::size_t size : sizes) {
     std::string body(size, ' ');

@@ -33,7 +33,8 @@ struct RawResponse {
 /// ten seconds for anything.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port, int receive_buffer = 0) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RawClient(std::uint16_t port, int receive_buffer = 0)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
@@ -46,7 +47,8 @@ class RawClient {
       throw std::runtime_error("cannot connect");
     }
   }
-  RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)), received_(std::move(other.received_)) {}
+  RawClient(RawClient&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), received_(std::move(other.received_)) {}
   RawClient& operator=(RawClient&&) = delete;
   ~RawClient() {
     if (fd_ >= 0) ::close(fd_);
@@ -98,7 +100,8 @@ class RawClient {
       response.headers.emplace(name, head.substr(colon + 2, stop - colon - 2));
       at = stop + 2;
     }
-    if (head_request || response.status < 200 || response.status == 204 || response.status == 304) return response;
+    if (head_request || response.status < 200 || response.status == 204 || response.status == 304)
+      return response;
     const std::size_t length = std::stoul(response.header("content-length"));
     while (received_.size() < length) {
       if (!receive()) return std::nullopt;
