@@ -76,8 +76,8 @@ export function palette(look: Look, scheme: Scheme): Record<string, string> {
   const soft = mix(surface, primary, dark ? 0.2 : 0.09)
   const accent_soft = mix(surface, accent, dark ? 0.2 : 0.1)
 
-  const deep = format({ l: dark ? 0.3 : Math.min(0.42, hue.l), c: Math.min(hue.c, 0.14), h: hue.h })
-  const deeper = format({ l: dark ? 0.2 : 0.27, c: Math.min(hue.c * 0.75, 0.11), h: hue.h + 14 })
+  const deep = format({ l: dark ? 0.33 : Math.min(0.4, hue.l), c: Math.min(hue.c, 0.13), h: hue.h })
+  const deeper = format({ l: dark ? 0.22 : 0.26, c: Math.min(hue.c * 0.6, 0.09), h: hue.h - 8 })
 
   const colours: Record<string, string> = {
     bg: background,
@@ -102,6 +102,8 @@ export function palette(look: Look, scheme: Scheme): Record<string, string> {
     'hero-2': deeper,
     'hero-art': format({ l: dark ? 0.62 : 0.72, c: Math.min(hue.c, 0.15), h: hue.h }),
     'hero-accent': readable(accent, [deep, deeper], 2.6),
+    'tint-1': mix(surface, primary, dark ? 0.24 : 0.13),
+    'tint-2': mix(surface, accent, dark ? 0.22 : 0.13),
     'on-hero': ink_on(deep, 7),
     'on-hero-2': readable(mix(deep, ink_on(deep, 7), 0.82), [deep, deeper], 4.6),
     danger: readable(dark ? '#ff8a80' : '#c62828', all, 4.6),

@@ -21,7 +21,7 @@ export class Catalogue {
     const order = <T extends { position: number; id: number }>(a: T, b: T) =>
       a.position - b.position || a.id - b.id
     this.collections = [...data.collections].sort(order)
-    this.items = data.items
+    this.items = data.items.map((item) => ({ ...item, summary: without_title(item.summary ?? '', item.title) }))
     for (const one of this.collections) this.by_id.set(one.id, one)
     for (const one of this.collections) {
       if (!this.by_slug.has(one.slug)) this.by_slug.set(one.slug, one)
@@ -29,7 +29,7 @@ export class Catalogue {
       const parent = one.parent !== null && this.by_id.has(one.parent) ? one.parent : null
       append(this.child_lists, parent, one)
     }
-    for (const item of data.items) {
+    for (const item of this.items) {
       this.item_by_id.set(item.id, item)
       append(this.item_lists, item.collection, item)
       if (item.path) append(this.by_path, item.path, item)
@@ -85,6 +85,16 @@ export class Catalogue {
     )
     return this.search_index
   }
+}
+
+/** Summaries taken from a page's text often begin with its title, sometimes twice; a card shows it already. */
+function without_title(summary: string, title: string): string {
+  let rest = summary.trim()
+  const name = title.trim().toLowerCase()
+  while (name && rest.toLowerCase().startsWith(name) && !/^[\p{L}\p{N}]/u.test(rest.slice(name.length))) {
+    rest = rest.slice(name.length).replace(/^[\s.:–—#-]+/, '')
+  }
+  return rest
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
