@@ -3,7 +3,6 @@
 #include <sstream>
 
 #include <mpf/app/app.hpp>
-#include <mpf/orm/query.hpp>
 #include <mpf_embedded/hello_migrations.hpp>
 
 using namespace mpf;

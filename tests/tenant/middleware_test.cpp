@@ -20,7 +20,7 @@ class TwoSites {
  public:
   TwoSites() {
     fiber::spawn(runtime_, [&] {
-      db_.emplace(std::vector{tenant::tables()});
+      db_.emplace(std::vector<std::vector<orm::Table>>{tenant::tables()});
       sites_ = std::make_unique<tenant::Sites>(**db_, cache_);
       const Id provider = sites_->create_provider({.slug = "p"}).id;
       sites_->create_site({.provider = provider, .slug = "acme", .hosts = {"acme.test"}});

@@ -9,3 +9,12 @@
 #include <mpf/app/services.hpp>
 #include <mpf/app/settings.hpp>
 #include <mpf/app/setup.hpp>
+#include <mpf/auth/accounts.hpp>
+#include <mpf/auth/sessions.hpp>
+#include <mpf/cache/cache.hpp>
+#include <mpf/db/database.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/orm/query.hpp>
+#include <mpf/storage/storage.hpp>
+#include <mpf/task/queue.hpp>
+#include <mpf/tenant/sites.hpp>
