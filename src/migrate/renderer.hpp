@@ -17,7 +17,7 @@ class Renderer {
   virtual void finish() {}
 
   void begin(std::size_t operation) noexcept { operation_ = operation; }
-  Script take() { return std::move(script_); }
+  Script take();
 
  protected:
   void sql(std::string text) {
@@ -43,6 +43,7 @@ class Renderer {
   const Fill fill_;
   std::size_t operation_ = 0;
   Script script_;
+  std::vector<std::string> rebuilt_;
 };
 
 /// True where rows exist that need a value, and none is said.

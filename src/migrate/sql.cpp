@@ -1,6 +1,7 @@
 #include "migrate/sql.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "migrate/renderer.hpp"
 #include "orm/ddl.hpp"
@@ -66,15 +67,32 @@ void Renderer::run_by_hand(const RunSql& op) {
   script_.by_hand = true;
 }
 
+Script Renderer::take() {
+  script_.rebuilds = !rebuilt_.empty();
+  std::set<std::string> check;
+  for (const auto& table : rebuilt_) {
+    if (!state_.find(table)) continue;  // dropped later
+    check.insert(table);
+    for (auto& referrer : state_.referrers(table)) check.insert(std::move(referrer));
+  }
+  script_.check.assign(check.begin(), check.end());
+  return std::move(script_);
+}
+
 Script render(std::span<const Operation> operations, State& state, const std::string& module, Dialect dialect,
               Fill fill) {
   const auto renderer =
       dialect == Dialect::sqlite ? make_sqlite_renderer(state, fill) : make_postgres_renderer(state, fill);
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    renderer->begin(i);
-    renderer->add(operations[i], module);
+  std::size_t at = 0;
+  try {
+    for (; at < operations.size(); ++at) {
+      renderer->begin(at);
+      renderer->add(operations[at], module);
+    }
+    renderer->finish();
+  } catch (const StateError& e) {
+    throw RenderError(std::min(at, operations.size() - 1), e.what());
   }
-  renderer->finish();
   return renderer->take();
 }
 

@@ -25,13 +25,14 @@ struct Step {
   std::size_t operation = 0;  ///< which of the operations it belongs to
   std::string text;
   std::string message = {};
+  std::vector<std::string> indexes = {};  ///< keep_extras: those that are not by hand
 };
 
 struct Script {
   std::vector<Step> steps;
-  std::vector<std::string>
-      rebuilt;           ///< tables made anew on SQLite: foreign keys must be off, and checked after
-  bool by_hand = false;  ///< has SQL that nobody understands
+  bool rebuilds = false;           ///< tables are made anew (SQLite): foreign keys must be off meanwhile
+  std::vector<std::string> check;  ///< tables whose references are to be checked then
+  bool by_hand = false;            ///< has SQL that nobody understands
 };
 
 /// What rows get that have no value and no default.
@@ -40,8 +41,18 @@ enum class Fill : std::uint8_t {
   zero     ///< "", 0, false: undoing a drop
 };
 
-/// Renders the operations, the first applied to `state`, which is changed along. StateError for what a
-/// dialect cannot do.
+/// An operation that cannot be rendered: it does not fit the state, or the dialect cannot do it.
+class RenderError : public StateError {
+ public:
+  RenderError(std::size_t operation, const std::string& message)
+      : StateError(message), operation_(operation) {}
+  std::size_t operation() const noexcept { return operation_; }
+
+ private:
+  std::size_t operation_;
+};
+
+/// Renders the operations, the first applied to `state`, which is changed along. Throws RenderError.
 Script render(std::span<const Operation> operations, State& state, const std::string& module,
               db::Dialect dialect, Fill fill);
 

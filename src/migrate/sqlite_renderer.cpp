@@ -167,6 +167,7 @@ class SqliteRenderer final : public Renderer {
     }
     const auto old_table = ddl::quote(after.name);
     step(Step::Kind::keep_extras, after.name);
+    for (const auto& index : after.indexes) script_.steps.back().indexes.push_back(index.name);
     sql(ddl::create_table(after, sqlite, fresh));
     sql("INSERT INTO " + ddl::quote(fresh) + " (" + columns + ")\n  SELECT " + values + " FROM " + old_table);
     if (std::ranges::any_of(after.columns, &orm::Column::primary_key)) {
@@ -179,7 +180,7 @@ class SqliteRenderer final : public Renderer {
     step(Step::Kind::rename_rebuilt, alter(fresh) + "RENAME TO " + old_table + ";");
     create_indexes(after);
     step(Step::Kind::restore_extras, after.name);
-    script_.rebuilt.push_back(after.name);
+    rebuilt_.push_back(after.name);
   }
 
   std::optional<Group> group_;

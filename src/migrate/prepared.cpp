@@ -1,0 +1,53 @@
+#include "migrate/prepared.hpp"
+
+#include <algorithm>
+
+#include "migrate/graph.hpp"
+
+namespace mpf::migrate {
+
+Prepared prepare(const Migration& migration, std::vector<LocatedOperation> operations, bool backward,
+                 State& state, db::Dialect dialect) {
+  std::vector<Operation> plain;
+  plain.reserve(operations.size());
+  for (const auto& each : operations) plain.push_back(each.operation);
+  Script script;
+  try {
+    script = render(plain, state, migration.id.module, dialect, backward ? Fill::zero : Fill::refuse);
+  } catch (const RenderError& e) {
+    const auto& [operation, line] = operations[e.operation()];
+    const auto message = "cannot " + describe(operation) + ": " + e.what();
+    if (!backward) fail_at(migration.source, line, message);
+    fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +
+                                  std::to_string(line) + ": " + message);
+  }
+  return {&migration, backward, std::move(operations), std::move(script)};
+}
+
+std::vector<LocatedOperation> reversed(const Migration& migration, State& state) {
+  std::vector<LocatedOperation> result;
+  std::size_t at = 0;
+  replay(migration, state, [&](const Operation& operation, const State& before) {
+    const int line = migration.operations[at++].line;
+    auto reverse = reverse_of(operation, before);
+    if (!reverse) {
+      fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +
+                                    std::to_string(line) + ": '" + describe(operation) +
+                                    "' has no reverse; add one, restore a backup, or write a new migration");
+    }
+    result.push_back({std::move(*reverse), line});
+  });
+  std::ranges::reverse(result);
+  return result;
+}
+
+PlannedMigration to_plan(const Prepared& prepared) {
+  PlannedMigration plan{prepared.migration->id, prepared.backward, {}, {}, to_text(prepared.script)};
+  for (const auto& each : prepared.operations) {
+    plan.operations.push_back(describe(each.operation));
+    if (loses_data(each.operation)) plan.losses.push_back(plan.operations.back());
+  }
+  return plan;
+}
+
+}  // namespace mpf::migrate
