@@ -1,0 +1,148 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <mpf/db/sqlite.hpp>
+#include <mpf/orm/ddl.hpp>
+#include <mpf/orm/scope.hpp>
+
+#include "support/temp_dir.hpp"
+
+/// A small product: providers own sites, sites own users and articles.
+namespace mpf::test {
+
+struct Provider {
+  orm::Id id;
+  std::string name;
+
+  static constexpr auto model() {
+    return orm::model<Provider>("provider", orm::field<&Provider::id>(orm::provider_tenant),
+                                orm::field<&Provider::name>(orm::unique()));
+  }
+};
+
+struct Site {
+  orm::Id id;
+  orm::Ref<Provider> provider;
+  std::string name;
+
+  static constexpr auto model() {
+    return orm::model<Site>("site", orm::field<&Site::id>(orm::tenant),
+                            orm::field<&Site::provider>(orm::provider_tenant), orm::field<&Site::name>());
+  }
+};
+
+/// Belongs to a provider; its sites share it.
+struct Theme {
+  orm::Id id;
+  orm::Ref<Provider> provider;
+  std::string name;
+
+  static constexpr auto model() {
+    return orm::model<Theme>("theme", orm::field<&Theme::provider>(orm::provider_tenant),
+                             orm::field<&Theme::name>());
+  }
+};
+
+enum class Role { member, staff, owner };
+
+struct User {
+  orm::Id id;
+  orm::Ref<Site> site;
+  std::string email;
+  std::string name;
+  Role role = Role::member;
+
+  static constexpr auto model() {
+    return orm::model<User>("user", orm::field<&User::site>(orm::tenant),
+                            orm::field<&User::email>(orm::max_length(200)), orm::field<&User::name>(),
+                            orm::field<&User::role>(), orm::unique<&User::site, &User::email>());
+  }
+};
+
+struct Article {
+  orm::Id id;
+  orm::Ref<Site> site;
+  orm::Ref<User> author;
+  std::optional<orm::Ref<User>> editor;
+  std::optional<orm::Ref<Article>> parent;
+  std::optional<orm::Ref<Theme>> theme;
+  std::string title;
+  std::optional<std::string> summary;
+  std::int64_t reads = 0;
+  std::optional<int> rank;
+  double score = 0;
+  bool pinned = false;
+  std::optional<Timestamp> published_at;
+  Json options;
+  db::Bytes digest;
+  Timestamp created_at;
+  Timestamp changed_at;
+  std::int64_t version = 0;
+
+  static constexpr auto model() {
+    return orm::model<Article>(
+        "article", orm::field<&Article::site>(orm::tenant),
+        orm::field<&Article::author>(orm::on_delete(orm::OnDelete::restrict)),
+        orm::field<&Article::editor>(orm::on_delete(orm::OnDelete::set_null)),
+        orm::field<&Article::parent>(orm::on_delete(orm::OnDelete::cascade)), orm::field<&Article::theme>(),
+        orm::field<&Article::title>(orm::max_length(200), orm::label("Title")),
+        orm::field<&Article::summary>(), orm::field<&Article::reads>(), orm::field<&Article::rank>(),
+        orm::field<&Article::score>(), orm::field<&Article::pinned>(),
+        orm::field<&Article::published_at>(orm::indexed), orm::field<&Article::options>(),
+        orm::field<&Article::digest>(), orm::field<&Article::created_at>(orm::auto_now_add),
+        orm::field<&Article::changed_at>(orm::auto_now), orm::field<&Article::version>(orm::row_version),
+        orm::index<&Article::site, &Article::title>());
+  }
+};
+
+/// For everybody, without a tenant.
+struct Country {
+  orm::Id id;
+  std::string code;
+
+  static constexpr auto model() {
+    return orm::model<Country>("country", orm::field<&Country::code>(orm::unique(), orm::max_length(2)));
+  }
+};
+
+/// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
+/// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
+struct World {
+  TempDir folder;
+  std::unique_ptr<db::Database> db = db::open_sqlite({.file = folder / "test.db"});
+  Provider first, second;
+  Site acme, annex, globex;
+  User ann, bob;
+
+  World() {
+    for (const orm::Table* table :
+         {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
+          &orm::table_of<Article>(), &orm::table_of<Country>()}) {
+      for (const auto& sql : orm::create_table_sql(*table, db::Dialect::sqlite)) db->execute_script(sql);
+    }
+    const auto all = system();
+    first = all.insert(Provider{.name = "first"});
+    second = all.insert(Provider{.name = "second"});
+    acme = all.insert(Site{.provider = orm::Ref(first), .name = "acme"});
+    annex = all.insert(Site{.provider = orm::Ref(first), .name = "annex"});
+    globex = all.insert(Site{.provider = orm::Ref(second), .name = "globex"});
+    ann = scope(acme).insert(User{.email = "ann@acme.test", .name = "Ann"});
+    bob = scope(globex).insert(User{.email = "bob@globex.test", .name = "Bob"});
+  }
+
+  orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
+  orm::ProviderScope scope(const Provider& provider) const { return {*db, provider.id}; }
+  orm::SystemScope system() const { return {*db, "a test looks at everything"}; }
+
+  Article article(const User& author, std::string title) const {
+    Article made;
+    made.author = orm::Ref<User>(author.id);
+    made.title = std::move(title);
+    return made;
+  }
+};
+
+}  // namespace mpf::test
