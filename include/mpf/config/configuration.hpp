@@ -26,6 +26,7 @@ struct Problem {
   std::string message;
 
   std::string to_string() const;
+  bool operator==(const Problem&) const = default;
 };
 
 /// Everything that is wrong, in one error; what() has a line for each.
