@@ -71,21 +71,23 @@ body {
   background: none; color: var(--text); font: 400 17px/1.65 var(--font); overflow-wrap: break-word;
   -webkit-font-smoothing: antialiased;
 }
+main { max-width: none; margin: 0; padding: 0; }
 h1, h2, h3, h4 { font-family: var(--font-heading); line-height: 1.2; letter-spacing: -0.015em; margin: 2em 0 0.6em; text-wrap: balance; }
 h1 { font-size: 2.1em; margin-top: 0; letter-spacing: -0.024em; } h2 { font-size: 1.45em; } h3 { font-size: 1.15em; }
 p, ul, ol, blockquote, table, pre, figure { margin: 0 0 1.1em; }
 ul, ol { padding-left: 1.4em; } li { margin: 0.3em 0; } li::marker { color: var(--text-3); }
 a { color: var(--primary-ink); text-underline-offset: 3px; text-decoration-thickness: 1px; }
 img, svg, video { max-width: 100%; height: auto; border-radius: var(--radius-s); }
-blockquote { margin-left: 0; padding: 0.9em 1.2em; border-left: 3px solid var(--primary); background: var(--primary-soft); border-radius: 0 var(--radius-s) var(--radius-s) 0; }
+blockquote { margin-left: 0; color: inherit; padding: 0.9em 1.2em; border-left: 3px solid var(--primary); background: var(--primary-soft); border-radius: 0 var(--radius-s) var(--radius-s) 0; }
 blockquote > :last-child { margin-bottom: 0; }
 code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.88em; }
-code { background: var(--sunken); padding: 0.15em 0.4em; border-radius: 5px; }
+code, :not(pre) > code { background: var(--sunken); padding: 0.15em 0.4em; border-radius: 5px; }
+pre, .plain { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 0.86em; line-height: 1.6; }
 pre { background: var(--sunken); padding: 1em 1.2em; border-radius: var(--radius-s); overflow: auto; line-height: 1.55; }
 pre code { background: none; padding: 0; font-size: 1em; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92em; display: block; overflow-x: auto; }
-th { text-align: left; color: var(--text-2); font-size: 0.9em; }
-th, td { padding: 0.6em 1em 0.6em 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { text-align: left; color: var(--text-2); font-size: 0.9em; background: none; }
+th, td { border: 0; padding: 0.6em 1em 0.6em 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 hr { border: 0; border-top: 1px solid var(--line); margin: 2.4em 0; }
 ::selection { background: color-mix(in srgb, var(--primary) 28%, transparent); }
 :focus-visible { outline: 2.5px solid var(--focus); outline-offset: 2px; border-radius: 3px; }

@@ -71,7 +71,7 @@ export class Catalogue {
   }
   /** The item that lies at `path` in the same import as `near`. */
   at_path(path: string, near: Item): Item | undefined {
-    const candidates = this.by_path.get(path) ?? []
+    const candidates = (this.by_path.get(path) ?? []).filter((item) => item.source === near.source)
     if (candidates.length < 2) return candidates[0]
     const home = this.trail(near.collection)
     const shared = (item: Item) => this.trail(item.collection).filter((one) => home.includes(one)).length

@@ -56,6 +56,8 @@ export interface Item {
   revision: number
   updated_at: string
   visibility: 'everyone' | 'members' | 'staff'
+  /** The import it came with: paths are unique in it. */
+  source?: number
   /** Relative to the folder it was imported from; absent while the item is locked. */
   path?: string
   locked: boolean
