@@ -68,10 +68,7 @@ void Loop::Impl::enqueue(State& state) noexcept {
 
 void Loop::Impl::schedule_pump() {
   if (std::exchange(pump_scheduled_, true)) return;
-  boost::asio::post(context, [this] {
-    pump_scheduled_ = false;
-    pump();
-  });
+  boost::asio::post(context, [this] { pump(); });
 }
 
 void Loop::Impl::take_remote() noexcept {
@@ -91,10 +88,15 @@ void Loop::Impl::take_remote() noexcept {
   }
 }
 
-/// Runs those that are ready now, each once: what becomes ready meanwhile lets sockets and timers go first.
+/// Runs those that are ready, in rounds of one turn each. After a while sockets and timers have theirs.
 void Loop::Impl::pump() {
-  take_remote();
-  for (auto left = ready_.size; left > 0; --left) run_fiber(ready_.pop());
+  pump_scheduled_ = true;  // what becomes ready meanwhile needs no other call
+  const auto until = SteadyClock::now() + longest_pump;
+  do {
+    take_remote();
+    for (auto left = ready_.size; left > 0; --left) run_fiber(ready_.pop());
+  } while (ready_.size > 0 && SteadyClock::now() < until);
+  pump_scheduled_ = false;
   if (ready_.size > 0) schedule_pump();
 }
 

@@ -68,7 +68,6 @@ class Loop::Impl {
 
   Runtime::Impl& runtime;
   const std::size_t index;
-  boost::asio::io_context context{1};
 
   /// For the watchdog: odd while a fiber runs, another number each time.
   std::atomic<std::uint64_t> slice{0};
@@ -97,9 +96,9 @@ class Loop::Impl {
   void set_alarm(TimePoint at);
   void on_alarm();
 
+  static constexpr std::chrono::microseconds longest_pump{50};
   static constexpr std::size_t closed = ~(~std::size_t{0} >> 1);
 
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   Queue ready_;
   bool pump_scheduled_ = false;
   std::atomic<State*> remote_{nullptr};  // a stack, newest first
@@ -108,12 +107,19 @@ class Loop::Impl {
   State* fibers_ = nullptr;
 
   TimerHeap timers_;
-  WaitableTimer alarm_;
   TimePoint alarm_at_ = TimePoint::max();
 
   std::deque<Context> contexts_;  // all, so that the watchdog's look at one is always valid
   std::vector<Context*> ready_contexts_;
   std::vector<Context*> bare_contexts_;  // without a stack
+
+ public:
+  // Goes before all of the above: what its pending handlers hold may disarm timers when they are destroyed.
+  boost::asio::io_context context{1};
+
+ private:
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  WaitableTimer alarm_;
 };
 
 template <class Fn>

@@ -4,15 +4,19 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include <cxxabi.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "fiber/symbols.hpp"
 
@@ -22,6 +26,7 @@ namespace {
 struct Capture {
   std::array<void*, 64> frames;
   int count = 0;
+  const void* interrupted = nullptr;  // the instruction
   sem_t done;
 };
 
@@ -30,11 +35,22 @@ std::mutex capture_mutex;
 std::atomic<Capture*> requested{nullptr};
 std::atomic<pthread_t> requested_of{};
 
-void on_signal(int) {
+const void* instruction_of([[maybe_unused]] const void* context) {
+#if defined(__x86_64__)
+  return reinterpret_cast<const void*>(static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return reinterpret_cast<const void*>(static_cast<const ucontext_t*>(context)->uc_mcontext.pc);
+#else
+  return nullptr;
+#endif
+}
+
+void on_signal(int, siginfo_t*, void* context) {
   if (!::pthread_equal(requested_of.load(std::memory_order_acquire), ::pthread_self())) return;
   const int error = errno;
   if (Capture* const capture = requested.exchange(nullptr, std::memory_order_acq_rel)) {
     capture->count = ::backtrace(capture->frames.data(), static_cast<int>(capture->frames.size()));
+    capture->interrupted = instruction_of(context);
     ::sem_post(&capture->done);
   }
   errno = error;
@@ -50,8 +66,8 @@ bool install_handler() {
     return false;
   }
   struct sigaction ours {};
-  ours.sa_handler = &on_signal;
-  ours.sa_flags = SA_RESTART | SA_ONSTACK;
+  ours.sa_sigaction = &on_signal;
+  ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   ::sigemptyset(&ours.sa_mask);
   return ::sigaction(SIGURG, &ours, nullptr) == 0;
 }
@@ -84,12 +100,13 @@ std::string stack_of(pthread_t thread) {
   std::string text;
   const bool sent = ::pthread_kill(thread, SIGURG) == 0;
   if (sent && wait_for(capture.done)) {
-    // The first two are the handler and the kernel's way into it.
-    for (int i = 2; i < capture.count; ++i) {
-      // A return address: the call is before it. The interrupted instruction itself, which is the first, may
-      // begin its function.
-      const auto* const address = static_cast<const char*>(capture.frames[static_cast<std::size_t>(i)]);
-      text += describe_code(i == 2 ? address : address - 1) + "\n";
+    const auto frames = std::span(capture.frames).first(static_cast<std::size_t>(capture.count));
+    // Before the interrupted function come the handler and the kernel's way into it.
+    auto at = std::find(frames.begin(), frames.end(), capture.interrupted);
+    if (at == frames.end()) at = frames.begin() + std::min<std::ptrdiff_t>(2, std::ssize(frames));
+    for (auto frame = at; frame != frames.end(); ++frame) {
+      // The others are return addresses: the call is before, maybe at the end of a function.
+      text += describe_code(static_cast<const char*>(*frame) - (frame == at ? 0 : 1)) + "\n";
     }
   } else if (requested.exchange(nullptr, std::memory_order_acq_rel)) {
     text = "(no stack: the thread did not answer)\n";

@@ -18,7 +18,8 @@ std::shared_ptr<void> local_set(LocalKey key, std::shared_ptr<void> value, bool 
 ///
 ///     inline constexpr fiber::Local<Span> current_span{};
 ///
-/// With `inherited`, fibers spawned with SpawnOptions::inherit start with the spawner's value.
+/// What offload() runs sees the caller's values. With `inherited`, fibers spawned with SpawnOptions::inherit
+/// start with the spawner's value.
 template <class T>
 class Local {
  public:
