@@ -13,7 +13,13 @@ Writer::~Writer() {
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  // Closing moves the write-ahead log into the file, which takes its time.
+  const fiber::ShieldScope shield;
+  try {
+    fiber::offload([this] { thread_.join(); });
+  } catch (...) {  // the pool is full
+    if (thread_.joinable()) thread_.join();
+  }
 }
 
 void Writer::call(const std::function<void(Connection&)>& work) {
@@ -59,7 +65,10 @@ void Writer::loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
+    if (jobs_.empty()) {
+      connection_.reset();
+      return;
+    }
     Job& job = *jobs_.front();
     jobs_.pop_front();
     lock.unlock();

@@ -1,0 +1,237 @@
+#include <mpf/db/sqlite.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/sync.hpp>
+
+#include "db/database.hpp"
+
+using namespace mpf;
+using namespace mpf::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("every kind of value is bound and read back") {
+  fiber::run([] {
+    const ItemDatabase world;
+    world.db.execute_script(
+        "CREATE TABLE v (b INTEGER, i INTEGER, d REAL, t TEXT, x BLOB, w INTEGER, n TEXT) STRICT");
+    const db::Bytes bytes{std::byte{0}, std::byte{7}, std::byte{255}};
+    const auto now = Timestamp::now();
+    const std::string text("quote ' \" ; -- \0 nul 🦊", 25);
+    CHECK(world.db.execute(write("INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                 {true, INT64_MIN, 0.1, text, bytes, now, nullptr})) == 1);
+    int rows = 0;
+    world.db.execute(read("SELECT * FROM v"), [&](const db::Row& row) {
+      ++rows;
+      CHECK(row.columns() == 7);
+      CHECK(row.column_name(3) == "t");
+      CHECK(row.boolean(0));
+      CHECK(row.integer(1) == INT64_MIN);
+      CHECK(row.real(2) == 0.1);
+      CHECK(row.text(3) == text);
+      CHECK(std::ranges::equal(row.bytes(4), bytes));
+      CHECK(row.timestamp(5) == now);
+      CHECK(row.is_null(6));
+      CHECK_THROWS_WITH_AS(row.integer(6), "column 'n' holds NULL and was read as an integer", Error);
+      CHECK_THROWS_WITH_AS(row.integer(3), "column 't' holds text and was read as an integer", Error);
+      CHECK_THROWS_AS(row.text(9), Error);
+    });
+    CHECK(rows == 1);
+  });
+}
+
+TEST_CASE("mistakes in SQL are told with the statement") {
+  fiber::run([] {
+    const ItemDatabase world;
+    const auto message = [&](const db::Statement& statement) -> std::string {
+      try {
+        world.db.execute(statement);
+      } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::internal);
+        return error.what();
+      }
+      return "no error";
+    };
+    CHECK(message(read("SELEKT 1")).find("SELEKT 1") != std::string::npos);
+    CHECK(message(read("SELECT ?", {})) == "0 values for the 1 parameters of: SELECT ?");
+    CHECK(message(read("SELECT 1; SELECT 2")).starts_with("more than one SQL statement"));
+    CHECK(message(read("DELETE FROM item")).starts_with("this statement writes, so it needs Access::write"));
+    CHECK(message(read("")).starts_with("an empty SQL statement"));
+    CHECK(message(write("BEGIN")).starts_with("a statement left a transaction open"));
+    CHECK(message(read("SELECT \"no such column\"")).find("no such column") != std::string::npos);
+    world.add("still works");
+    CHECK(world.count() == 1);
+  });
+}
+
+TEST_CASE("broken constraints tell which") {
+  fiber::run([] {
+    const ItemDatabase world;
+    world.add("a");
+    using Type = db::ConstraintError::Type;
+    const auto broken = [&](const std::string& sql) {
+      try {
+        world.db.execute(write(sql));
+      } catch (const db::ConstraintError& error) {
+        return error;
+      }
+      FAIL("no constraint was broken by: " << sql);
+      throw std::logic_error("unreachable");
+    };
+    const auto unique = broken("INSERT INTO item (name) VALUES ('a')");
+    CHECK(unique.type() == Type::unique);
+    CHECK(unique.kind() == ErrorKind::conflict);
+    CHECK(unique.columns() == std::vector<std::string>{"item.name"});
+    const auto null = broken("INSERT INTO item (name) VALUES (NULL)");
+    CHECK(null.type() == Type::not_null);
+    CHECK(null.kind() == ErrorKind::invalid);
+    CHECK(null.columns() == std::vector<std::string>{"item.name"});
+    const auto check = broken("INSERT INTO item (name, amount) VALUES ('b', 0)");
+    CHECK(check.type() == Type::check);
+    CHECK(check.constraint() == "item_amount_check");
+    const auto foreign = broken("INSERT INTO item (name, parent_id) VALUES ('b', 99)");
+    CHECK(foreign.type() == Type::foreign_key);
+    CHECK(foreign.kind() == ErrorKind::conflict);
+    CHECK_THROWS_AS(world.db.execute(write("INSERT INTO item (name, amount) VALUES ('b', 'x')")), Error);
+    CHECK(world.count() == 1);
+  });
+}
+
+TEST_CASE("a long read lets the others of its loop run") {
+  fiber::run(
+      [] {
+        const ItemDatabase world;
+        std::atomic<bool> done{false};
+        int turns = 0;
+        auto other = fiber::spawn([&] {
+          while (!done) {
+            ++turns;
+            fiber::yield();
+          }
+        });
+        CHECK(number(world.db, long_query) == 3'000'000);
+        done = true;
+        other.get();
+        CHECK(turns > 100);
+      },
+      {.loops = 1});
+}
+
+TEST_CASE("a long read ends with its fiber's deadline, and with its fiber") {
+  fiber::run([] {
+    const ItemDatabase world;
+    try {
+      const fiber::DeadlineScope limit(20ms);
+      number(world.db, endless_query);
+      FAIL("it ended");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::timeout);
+    }
+    auto reader = fiber::spawn([&] { number(world.db, endless_query); });
+    fiber::yield();
+    reader.cancel();
+    CHECK_THROWS_AS(reader.get(), fiber::Cancelled);
+    CHECK(number(world.db, "SELECT 7") == 7);
+  });
+}
+
+TEST_CASE("a long write ends with its fiber's deadline and leaves nothing") {
+  fiber::run([] {
+    const ItemDatabase world;
+    try {
+      const fiber::DeadlineScope limit(20ms);
+      world.db.execute(
+          write("INSERT INTO item (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                "FROM n) SELECT 'n' || i FROM n"));
+      FAIL("it ended");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::timeout);
+    }
+    CHECK(world.count() == 0);
+    world.add("next");
+    CHECK(world.count() == 1);
+  });
+}
+
+TEST_CASE("readers of all loops run beside the writer, more of them than connections") {
+  fiber::run(
+      [] {
+        const ItemDatabase world({.readers = 2});
+        std::vector<fiber::Fiber<>> fibers;
+        for (int i = 0; i < 40; ++i) {
+          fibers.push_back(fiber::spawn(
+              [&world, i] {
+                for (int k = 0; k < 10; ++k) {
+                  if (i % 4 == 0) world.add(std::to_string(i) + "-" + std::to_string(k));
+                  CHECK(number(world.db, "SELECT count(*) + ? FROM item", {std::int64_t{1}}) >= 1);
+                }
+              },
+              {.loop = &fiber::Loop::current()->runtime().next_loop()}));
+        }
+        for (auto& each : fibers) each.get();
+        CHECK(world.count() == 100);
+      },
+      {.loops = 2});
+}
+
+TEST_CASE("the cache of statements is bounded, and a used one comes again") {
+  fiber::run([] {
+    const ItemDatabase world({.readers = 1, .cached_statements = 2});
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < 5; ++i) CHECK(number(world.db, "SELECT " + std::to_string(i)) == i);
+    }
+  });
+}
+
+TEST_CASE("a callback may throw: nothing of the statement stays") {
+  fiber::run([] {
+    const ItemDatabase world;
+    const auto insert = write("INSERT INTO item (name) VALUES ('x') RETURNING id");
+    CHECK_THROWS_AS(world.db.execute(insert, [](const db::Row&) { throw std::runtime_error("no"); }),
+                    std::runtime_error);
+    CHECK(world.count() == 0);
+    std::int64_t id = 0;
+    CHECK(world.db.execute(insert, [&](const db::Row& row) { id = row.integer(0); }) == 1);
+    CHECK(id > 0);
+  });
+}
+
+TEST_CASE("the change counter moves with every commit, and only then") {
+  fiber::run([] {
+    const ItemDatabase world;
+    auto before = world.db.change_counter();
+    CHECK(world.db.change_counter() == before);
+    world.add("a");
+    CHECK(world.db.change_counter() != before);
+    before = world.db.change_counter();
+    CHECK(world.count() == 1);
+    CHECK_THROWS(world.db.transaction([&](db::Transaction&) {
+      world.add("b");
+      throw std::runtime_error("rolled back");
+    }));
+    CHECK(world.db.change_counter() == before);
+    // Another opening of the same file stands for another process: the lock and the log are the same.
+    const auto other = ItemDatabase::open(world.folder, {});
+    other->execute(write("INSERT INTO item (name) VALUES ('c')"));
+    CHECK(world.db.change_counter() != before);
+  });
+}
+
+TEST_CASE("ping sees a file that was replaced") {
+  fiber::run([] {
+    const ItemDatabase world;
+    world.db.ping();
+    std::filesystem::rename(world.folder / "item.db", world.folder / "old.db");
+    try {
+      world.db.ping();
+      FAIL("it answered");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::unavailable);
+      CHECK(std::string(error.what()).find("item.db") != std::string::npos);
+    }
+  });
+}
