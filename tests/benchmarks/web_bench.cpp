@@ -1,0 +1,262 @@
+// CPU time per request and requests per second of MPF's HTTP server, against a bare epoll loop. Both serve in
+// processes of their own and are loaded by wrk in turn; the ratio is the median of the runs' ratios.
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <mpf/base/reflect.hpp>
+#include <mpf/fiber/runtime.hpp>
+#include <mpf/http/client.hpp>
+#include <mpf/http/router.hpp>
+#include <mpf/http/server.hpp>
+
+#include "benchmarks/bare_server.hpp"
+#include "benchmarks/measure.hpp"
+
+namespace {
+
+using mpf::bench::Child;
+using mpf::bench::Row;
+using mpf::http::Method;
+using mpf::http::Next;
+using mpf::http::Request;
+using mpf::http::Response;
+
+struct Options {
+  std::string json_file;
+  std::string portal;
+  std::string sample;
+  unsigned runs = 5;
+  mpf::bench::Load load;
+};
+
+struct Greeting {
+  std::string message;
+  static constexpr auto describe() { return mpf::describe(mpf::field<&Greeting::message>()); }
+};
+
+/// A text of the size that a portal's bootstrap has, with some hundred items.
+std::string bootstrap_text() {
+  std::string text = R"({"site":{"id":1,"name":"Acme"},"items":[)";
+  for (int i = 0; text.size() < 60'000; ++i) {
+    if (i > 0) text += ',';
+    text += R"({"id":)" + std::to_string(i) + R"(,"title":"Page number )" + std::to_string(i) +
+            R"(","kind":"page","summary":"What the page is about, in one or two sentences."})";
+  }
+  return text + "]}";
+}
+
+/// Serves until the process ends.
+std::uint16_t serve_mpf() {
+  static mpf::fiber::Runtime runtime;
+  static mpf::http::Router router;
+
+  router.use([](Request& request, const Next& next) {
+    Response response = next(request);
+    response.header("X-Content-Type-Options", "nosniff");
+    return response;
+  });
+  router.add(Method::get, "/plaintext", [](Request&) { return Response::text("Hello, World!"); });
+  router.add(Method::get, "/json", [](Request&) { return Response::json(Greeting{"Hello, World!"}); });
+  router.add(Method::get, "/bootstrap",
+             [cached = std::make_shared<const std::string>(bootstrap_text())](Request&) {
+               Response response = Response::json_text({});
+               response.shared_body = cached;
+               return response;
+             });
+
+  static mpf::http::Server server(runtime, router, {.port = 0});
+  server.start();
+  return server.port();
+}
+
+std::uint16_t serve_bare(const std::string& content_type, const std::string& body) {
+  static mpf::bench::BareServer server(
+      "HTTP/1.1 200 OK\r\nServer: bare\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: " +
+          content_type + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
+      std::thread::hardware_concurrency());
+  server.start();
+  return server.port();
+}
+
+struct Case {
+  std::string name;
+  std::string path;
+  Child& mpf;
+  Child& bare;
+  std::string host;
+};
+
+void run_cases(const std::vector<Case>& cases, const Options& options, std::vector<Row>& rows) {
+  std::printf("%-12s %-6s %18s %14s %8s\n", "case", "server", "CPU us/request", "requests/s", "ratio");
+  struct Series {
+    std::vector<double> cpu, rate;
+  };
+  std::vector<Series> mpf(cases.size());
+  std::vector<Series> bare(cases.size());
+  std::vector<std::vector<double>> ratios(cases.size());
+  for (unsigned run = 0; run <= options.runs; ++run) {
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      auto load = options.load;
+      load.host = cases[i].host;
+      if (run == 0) load.seconds = 1;  // warms up, is not counted
+      const auto of_bare = measure(cases[i].bare, "/", load);
+      const auto of_mpf = measure(cases[i].mpf, cases[i].path, load);
+      if (run == 0) continue;
+      bare[i].cpu.push_back(of_bare.cpu_per_request);
+      bare[i].rate.push_back(of_bare.requests_per_second);
+      mpf[i].cpu.push_back(of_mpf.cpu_per_request);
+      mpf[i].rate.push_back(of_mpf.requests_per_second);
+      ratios[i].push_back(of_mpf.cpu_per_request / of_bare.cpu_per_request);
+    }
+  }
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const double ratio = mpf::bench::median(ratios[i]);
+    const std::string& name = cases[i].name;
+    for (const auto& [subject, series] : {std::pair{"bare", &bare[i]}, std::pair{"mpf", &mpf[i]}}) {
+      const double cpu = mpf::bench::median(series->cpu);
+      const double rate = mpf::bench::median(series->rate);
+      const bool ours = std::string_view(subject) == "mpf";
+      std::printf("%-12s %-6s %18.2f %14.0f %8s\n", name.c_str(), subject, cpu, rate,
+                  ours ? std::to_string(ratio).substr(0, 5).c_str() : "");
+      rows.push_back({name, subject, "cpu_per_request", cpu, "us"});
+      rows.push_back({name, subject, "requests_per_second", rate, "1/s"});
+    }
+    rows.push_back({name, "mpf", "ratio", ratio, ""});
+  }
+}
+
+/// A portal with the sample content in a folder of its own, gone with this object.
+class Portal {
+ public:
+  Portal(const std::string& program, const std::string& sample) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "mpf-bench-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) throw std::runtime_error("cannot make a temporary folder");
+    folder_ = pattern;
+    const std::uint16_t port = mpf::bench::free_port();
+    ::setenv("MPF_PROFILE", "dev", 1);
+    ::setenv("MPF_APPLICATION__DATA_FOLDER", folder_.c_str(), 1);
+    ::setenv("MPF_HTTP__PORT", std::to_string(port).c_str(), 1);
+    if (std::system(("'" + program + "' sample '" + sample + "' >&2").c_str()) != 0) {
+      throw std::runtime_error("the portal could not make its sample content");
+    }
+    child_.emplace(std::vector<std::string>{program, "serve"}, port);
+  }
+  Portal(const Portal&) = delete;
+  Portal& operator=(const Portal&) = delete;
+  ~Portal() {
+    child_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  Child& child() { return *child_; }
+
+  std::string bootstrap() const {
+    mpf::http::ClientRequest request;
+    request.url = "http://127.0.0.1:" + std::to_string(child_->port()) + std::string(bootstrap_path);
+    request.headers.add("Host", bootstrap_host);
+    const auto response = mpf::http::Client().send(request);
+    if (response.status != 200) throw std::runtime_error("the portal has no bootstrap: " + response.body);
+    return response.body;
+  }
+
+  static constexpr std::string_view bootstrap_path = "/api/portal/bootstrap";
+  static constexpr std::string_view bootstrap_host = "acme.localhost";
+
+ private:
+  std::filesystem::path folder_;
+  std::optional<Child> child_;
+};
+
+[[noreturn]] void usage(const char* why) {
+  std::fprintf(
+      stderr,
+      "web benchmark: %s\n"
+      "options: --json FILE         writes the result there\n"
+      "         --runs N            interleaved runs (5)\n"
+      "         --seconds N         of each run (2)\n"
+      "         --connections N     (64)\n"
+      "         --portal FILE       measures the bootstrap of this portal program instead of a made-up text\n"
+      "         --sample FOLDER     of the sample content that the portal gets\n",
+      why);
+  std::exit(2);
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (++i == argc) usage(("a value is missing behind " + std::string(name)).c_str());
+    const std::string value = argv[i];
+    const auto number = [&] {
+      const int result = std::atoi(value.c_str());
+      if (result <= 0) usage((std::string(name) + " needs a number above 0").c_str());
+      return static_cast<unsigned>(result);
+    };
+    if (name == "--json") {
+      options.json_file = value;
+    } else if (name == "--portal") {
+      options.portal = value;
+    } else if (name == "--sample") {
+      options.sample = value;
+    } else if (name == "--runs") {
+      options.runs = number();
+    } else if (name == "--seconds") {
+      options.load.seconds = number();
+    } else if (name == "--connections") {
+      options.load.connections = number();
+    } else {
+      usage(("unknown option " + std::string(name)).c_str());
+    }
+  }
+  if (options.portal.empty() != options.sample.empty()) usage("--portal and --sample go together");
+  return options;
+}
+
+void run(const Options& options) {
+  Child mpf{serve_mpf};
+  Child plain_bare([] { return serve_bare("text/plain; charset=utf-8", "Hello, World!"); });
+  Child json_bare([] { return serve_bare("application/json", mpf::to_json(Greeting{"Hello, World!"})); });
+  std::optional<Portal> portal;
+  std::string bootstrap = bootstrap_text();
+  if (!options.portal.empty()) {
+    portal.emplace(options.portal, options.sample);
+    bootstrap = portal->bootstrap();
+  }
+  Child bootstrap_bare([&] { return serve_bare("application/json", bootstrap); });
+
+  std::vector<Case> cases{{"plaintext", "/plaintext", mpf, plain_bare, ""},
+                          {"json", "/json", mpf, json_bare, ""}};
+  if (portal) {
+    cases.push_back({"bootstrap", std::string(Portal::bootstrap_path), portal->child(), bootstrap_bare,
+                     std::string(Portal::bootstrap_host)});
+  } else {
+    cases.push_back({"bootstrap", "/bootstrap", mpf, bootstrap_bare, ""});
+  }
+  std::vector<Row> rows;
+  run_cases(cases, options, rows);
+  if (!options.json_file.empty()) mpf::bench::write_json_file(options.json_file, "web", rows);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "web benchmark: %s\n", error.what());
+    return 1;
+  }
+}
