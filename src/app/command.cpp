@@ -1,10 +1,12 @@
 #include <mpf/app/command.hpp>
 
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <istream>
 #include <ostream>
 
@@ -178,16 +180,30 @@ class NoEcho {
 
 }  // namespace
 
+namespace {
+
+/// Waits for a line without blocking a thread on it, so that Ctrl-C ends the command and the echo comes back.
+void wait_for_terminal_line() {
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (poll(&input, 1, 0) == 0) fiber::sleep_for(std::chrono::milliseconds(30));
+}
+
+}  // namespace
+
 std::string CommandContext::read_password(std::string_view prompt) const {
-  const bool ask = console_.terminal && isatty(STDIN_FILENO) != 0;
-  if (ask) out() << prompt << std::flush;
   std::string line;
-  const bool read = fiber::offload([&] {
-    std::optional<NoEcho> silent;
-    if (ask) silent.emplace();
-    return static_cast<bool>(std::getline(*console_.in, line));
-  });
-  if (ask) out() << '\n' << std::flush;
+  bool read = false;
+  if (console_.terminal && isatty(STDIN_FILENO) != 0) {
+    out() << prompt << std::flush;
+    {
+      const NoEcho silent;
+      wait_for_terminal_line();
+      read = static_cast<bool>(std::getline(*console_.in, line));
+    }
+    out() << '\n' << std::flush;
+  } else {
+    read = fiber::offload([&] { return static_cast<bool>(std::getline(*console_.in, line)); });
+  }
   if (!read) throw ValidationError("password", "required", "standard input has no line with a password");
   if (line.ends_with('\r')) line.pop_back();
   return line;

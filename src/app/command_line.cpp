@@ -240,6 +240,8 @@ int run(const ApplicationOptions& options, const Modules& modules, StartOptions 
   Parser parser(options, instance.registrations().commands);
   const ParsedVerb* verb = parser.parse(std::move(global.rest), *console.out);
   if (!verb) return 0;
+  const bool serves = verb->command->name() == "serve" || verb->command->name() == "worker";
+  if (!serves) instance.log_less();
   run_verb(instance, *verb, console, signals);
   return 0;
 }

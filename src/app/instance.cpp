@@ -64,11 +64,11 @@ void Instance::configure(bool lenient) {
 void Instance::start_runtime() {
   if (runtime_) return;
   const auto& log_settings = settings<LogSettings>();
-  logger_ =
-      start_.logger
-          ? start_.logger
-          : telemetry::open_logger(
-                {.level = log_settings.level, .format = log_settings.format, .file = log_settings.file});
+  log::Level level = log_settings.level;
+  if (log_less_ && log_settings.file.empty()) level = std::max(level, log::Level::warning);
+  logger_ = start_.logger ? start_.logger
+                          : telemetry::open_logger(
+                                {.level = level, .format = log_settings.format, .file = log_settings.file});
   const auto& own = settings<RuntimeSettings>();
   auto& stalls = metrics_.counter("mpf_stalls_total", "Fibers that kept their loop for too long");
   runtime_ = std::make_unique<fiber::Runtime>(fiber::RuntimeOptions{

@@ -71,6 +71,8 @@ class Instance {
   /// Loads the configuration, sets up the modules, starts the loops. With `lenient`, wrong settings are no
   /// error: for showing help.
   void configure(bool lenient = false);
+  /// Only warnings and errors are logged to standard error: for commands that people look at.
+  void log_less() noexcept { log_less_ = true; }
   /// Opens the database.
   void open();
   /// Applies or requires migrations, and makes everything that handlers, tasks and commands use.
@@ -138,6 +140,7 @@ class Instance {
   const Modules& modules_;
   const StartOptions start_;
   const Clock* clock_;
+  bool log_less_ = false;
 
   // In the order in which they are made; freed in the reverse.
   Registrations registrations_;
