@@ -241,7 +241,8 @@ void Worker::Impl::collect() {
   ended_.insert(ended_.end(), reported.begin(), reported.end());
   const fiber::ShieldScope shield;  // they are about to end
   for (const AttemptPtr& attempt : reported) {
-    look_for_work_ = look_for_work_ || attempt->suspect;  // others may wait for this one
+    // Other suspects may have waited for this one; the last of a job brings its finaliser.
+    look_for_work_ = look_for_work_ || attempt->suspect || attempt->hold.job;
     if (attempt->fiber) std::exchange(attempt->fiber, std::nullopt)->get();
   }
 }
