@@ -57,6 +57,8 @@ std::string what_follows(std::string_view message, std::string_view prefix) {
       take_columns();
       throw ConstraintError(Type::not_null, text, {}, std::move(columns));
     case SQLITE_CONSTRAINT_TRIGGER:
+      // ON DELETE RESTRICT is a trigger inside SQLite.
+      if (message == "FOREIGN KEY constraint failed") throw ConstraintError(Type::foreign_key, text, {}, {});
       throw ConstraintError(Type::check, text, message, {});
     case SQLITE_CONSTRAINT_DATATYPE:
       throw Error(ErrorKind::internal, fmt::format("a value of the wrong type: {}", text));
