@@ -1,0 +1,197 @@
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/support.hpp"
+
+using namespace mpf;
+using migrate::Migrator;
+using orm::ColumnType;
+
+namespace {
+
+/// Kills its process before the statement of that number.
+class KillingDatabase final : public db::Database {
+ public:
+  KillingDatabase(std::unique_ptr<db::Database> inner, int statements)
+      : inner_(std::move(inner)), statements_(statements) {}
+
+  db::Dialect dialect() const noexcept override { return inner_->dialect(); }
+  std::string description() const override { return inner_->description(); }
+  std::uint64_t execute(const db::Statement& statement, const db::RowSink& on_row) override {
+    count();
+    return inner_->execute(statement, on_row);
+  }
+  void execute_script(std::string_view sql) override {
+    count();
+    inner_->execute_script(sql);
+  }
+  db::Transaction* current() const noexcept override { return inner_->current(); }
+  std::uint64_t change_counter() override { return inner_->change_counter(); }
+  void ping() override { inner_->ping(); }
+
+ protected:
+  void run_transaction(const std::function<void(db::Transaction&)>& body,
+                       db::TransactionOptions options) override {
+    count();
+    inner_->transaction([&](db::Transaction& tx) { body(tx); }, options);
+    count();
+  }
+
+ private:
+  void count() {
+    if (--statements_ < 0) ::kill(::getpid(), SIGKILL);
+  }
+
+  const std::unique_ptr<db::Database> inner_;
+  int statements_;
+};
+
+/// Migrations that make, rebuild, rename and drop.
+std::vector<orm::Table> history(const test::Modules& modules) {
+  auto a = test::table("a", {test::id_col(), test::col("x")});
+  auto b = test::table("b", {test::id_col(), test::ref_col("a_id", "a", orm::OnDelete::cascade)});
+  const auto make = [&](const std::vector<orm::Table>& tables) {
+    Migrator(nullptr, {modules.models("m", tables)}).make();
+  };
+  make({a, b});
+  modules.write(
+      "m", "0002_rows",
+      "migration:\n  module: m\n  name: 0002_rows\n  depends: [m/0001_initial]\noperations:\n  - sql:\n"
+      "      sqlite: \"INSERT INTO a (x) VALUES ('1'), ('2'); INSERT INTO b (a_id) SELECT id FROM a;\"\n"
+      "      reverse_sqlite: \"DELETE FROM a;\"\n");
+  a.columns[1].type = ColumnType::integer;
+  a.columns.push_back(test::with_default(test::col("y"), "'y'"));
+  a.indexes.push_back(test::index("a", {"x"}));
+  make({a, b});
+  b.name = "bb";
+  b.renamed_from = "b";
+  a.columns.pop_back();
+  make({a, b});
+  return {a, b};
+}
+
+/// The exit status of a process that runs body in a fiber.
+int in_process(const std::function<void()>& body) {
+  const auto child = ::fork();
+  if (child == 0) {
+    int code = 0;
+    try {
+      fiber::run(body);
+    } catch (const std::exception& e) {
+      (void)!::write(2, e.what(), std::string(e.what()).size());
+      code = 1;
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+bool was_killed(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
+
+}  // namespace
+
+TEST_CASE("killed before any statement, apply goes on from there, and so does rollback") {
+  const test::Modules modules;
+  const auto tables = history(modules);
+  const auto models = [&] { return std::vector{modules.models("m", tables)}; };
+  int points = 0;
+  for (bool more = true; more; ++points) {
+    const auto name = "db" + std::to_string(points);
+    more = was_killed(in_process([&] {
+      KillingDatabase database(modules.open(name), points);
+      Migrator(&database, models()).apply();
+    }));
+    const bool more_back = more ? true : was_killed(in_process([&] {
+      KillingDatabase database(modules.open(name), points / 2);
+      Migrator(&database, models()).rollback("m", "0001");
+    }));
+    fiber::run([&] {
+      const auto database = modules.open(name);
+      Migrator migrator(database.get(), models());
+      migrator.apply();
+      CHECK(test::catalog(*database) == test::catalog_of(tables));
+      CHECK(test::texts(*database, "SELECT a.x FROM a JOIN bb ON a_id = a.id ORDER BY 1").size() == 2);
+      CHECK(test::texts(*database, "PRAGMA integrity_check") == std::vector<std::string>{"ok"});
+      CHECK(migrator.rollback("m", "0001").size() == 4);
+      CHECK(test::catalog(*database).empty());
+    });
+    CHECK(more_back);
+  }
+  // Several statements a migration: the loop has seen the middle of every one.
+  CHECK(points > 30);
+}
+
+TEST_CASE("killed at any moment, apply goes on from there") {
+  const test::Modules modules;
+  const auto tables = history(modules);
+  for (int round = 0; round < 12; ++round) {
+    CAPTURE(round);
+    const auto name = "db" + std::to_string(round);
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const auto child = ::fork();
+    if (child == 0) {
+      fiber::run([&] {
+        const auto database = modules.open(name);
+        Migrator migrator(database.get(), {modules.models("m", tables)});
+        (void)!::write(ready[1], "x", 1);
+        for (;;) {
+          migrator.apply();
+          migrator.rollback("m", "0001");
+        }
+      });
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    ::usleep(static_cast<useconds_t>(round) * 3001);  // the moment of the kill, not a wait for anything
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    fiber::run([&] {
+      const auto database = modules.open(name);
+      Migrator(database.get(), {modules.models("m", tables)}).apply();
+      CHECK(test::catalog(*database) == test::catalog_of(tables));
+      CHECK(test::number(*database, "SELECT count(*) FROM bb JOIN a ON a_id = a.id") == 2);
+    });
+  }
+}
+
+TEST_CASE("of processes that apply at once each migration is run by one, and all succeed") {
+  for (int round = 0; round < 5; ++round) {
+    const test::Modules modules;
+    const auto tables = history(modules);
+    std::vector<pid_t> children;
+    for (int i = 0; i < 3; ++i) {
+      const auto child = ::fork();
+      if (child == 0) {
+        int code = 1;
+        try {
+          fiber::run([&] {
+            const auto database = modules.open();
+            Migrator(database.get(), {modules.models("m", tables)}).apply();
+          });
+          code = 0;
+        } catch (const std::exception& e) {
+          (void)!::write(2, e.what(), std::string(e.what()).size());
+        }
+        ::_exit(code);
+      }
+      children.push_back(child);
+    }
+    for (const auto child : children) {
+      int status = 1;
+      ::waitpid(child, &status, 0);
+      CHECK(status == 0);
+    }
+    fiber::run([&] {
+      const auto database = modules.open();
+      CHECK(test::catalog(*database) == test::catalog_of(tables));
+      CHECK(test::number(*database, "SELECT count(*) FROM a") == 2);
+    });
+  }
+}

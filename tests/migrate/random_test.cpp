@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "migrate/support.hpp"
+
+using namespace mpf;
+using orm::ColumnType;
+
+namespace {
+
+/// Makes table sets that have a lot in common, so that going from one to another does every kind of change.
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+
+  std::size_t below(std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(engine_);
+  }
+  bool chance(int percent) { return below(100) < static_cast<std::size_t>(percent); }
+
+  std::vector<migrate::ModuleModels> models(const test::Modules& modules) {
+    std::vector<std::string> names;
+    for (int i = 0; i < 6; ++i) {
+      if (chance(70)) names.push_back("t" + std::to_string(i));
+    }
+    std::vector<migrate::ModuleModels> result{modules.models("a", {}), modules.models("b.x", {}),
+                                              modules.models("c", {})};
+    for (const auto& name : names) {
+      // A table stays with its module nine times of ten.
+      const auto home = static_cast<std::size_t>(name[1] - '0') % 3;
+      result[chance(90) ? home : below(3)].tables.push_back(table(name, names));
+    }
+    return result;
+  }
+
+ private:
+  orm::Table table(const std::string& name, const std::vector<std::string>& all) {
+    auto result = test::table(name, {test::id_col()});
+    for (int i = 0; i < 7; ++i) {
+      if (chance(60)) result.columns.push_back(column("c" + std::to_string(i), static_cast<std::size_t>(i)));
+    }
+    for (int i = 0; i < 2; ++i) {
+      if (!chance(50)) continue;
+      // References may go in circles, within a module and between them.
+      auto reference =
+          test::ref_col("r" + std::to_string(i), all[below(all.size())], orm::OnDelete::cascade, true);
+      if (chance(50)) reference.references->on_delete = orm::OnDelete::set_null;
+      result.columns.push_back(reference);
+    }
+    std::shuffle(result.columns.begin() + 1, result.columns.end(), engine_);
+    for (std::size_t i = 1; i < result.columns.size(); ++i) {
+      if (chance(25)) result.indexes.push_back(test::index(name, {result.columns[i].name}));
+      // Uniqueness together with the id: rows never break it.
+      if (chance(10)) result.indexes.push_back(test::index(name, {"id", result.columns[i].name}, true));
+    }
+    if (chance(20) && result.columns.size() > 1) result.tenant_column = result.columns[1].name;
+    return result;
+  }
+
+  /// Within one place types are convertible into each other.
+  orm::Column column(const std::string& name, std::size_t place) {
+    static const std::vector<std::vector<std::pair<ColumnType, std::string>>> types{
+        {{ColumnType::text, "'7'"}, {ColumnType::integer, "3"}, {ColumnType::bigint, "4"}},
+        {{ColumnType::integer, "1"}, {ColumnType::bigint, "0"}, {ColumnType::real, "2.0"}},
+        {{ColumnType::boolean, "TRUE"}, {ColumnType::text, "'false'"}},
+        {{ColumnType::text, "'null'"}, {ColumnType::json, "'null'"}},
+        {{ColumnType::text, "''"}},
+        {{ColumnType::timestamp, "'2026-11-21T09:00:00Z'"}},
+        {{ColumnType::bytes, "x'00ff'"}},
+    };
+    const auto& [type, literal] = types[place][below(types[place].size())];
+    auto result = test::with_default(test::col(name, type), literal);
+    result.nullable = chance(40);
+    if (result.nullable && chance(50)) result.default_value.reset();
+    if (place == 4) {
+      if (chance(40)) result.max_length = 10 + below(5);
+      if (chance(40)) result.choices = {"", "it's", "two"};
+    }
+    return result;
+  }
+
+  std::mt19937 engine_;
+};
+
+std::vector<orm::Table> tables_of(const std::vector<migrate::ModuleModels>& models) {
+  std::vector<orm::Table> all;
+  for (const auto& module : models) all.insert(all.end(), module.tables.begin(), module.tables.end());
+  return all;
+}
+
+/// A few rows in every table: only what has to be there.
+void fill(db::Database& database, const std::vector<orm::Table>& tables) {
+  for (const auto& table : tables) {
+    for (int i = 0; i < 3; ++i)
+      database.execute({"INSERT INTO \"" + table.name + "\" DEFAULT VALUES", {}, db::Access::write});
+  }
+}
+
+std::map<std::string, std::int64_t> row_counts(db::Database& database,
+                                               const std::vector<orm::Table>& tables) {
+  std::map<std::string, std::int64_t> counts;
+  for (const auto& table : tables)
+    counts[table.name] = test::number(database, "SELECT count(*) FROM \"" + table.name + "\"");
+  return counts;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "random models: make leads there, a second make is empty, apply and rollback give the same catalogs") {
+  for (unsigned seed = 1; seed <= 25; ++seed) {
+    CAPTURE(seed);
+    fiber::run([&] {
+      const test::Modules modules;
+      Random random(seed);
+      const auto database = modules.open();
+      auto before = std::set<std::string>{};
+      for (int step = 0; step < 6; ++step) {
+        CAPTURE(step);
+        const auto models = random.models(modules);
+        const auto tables = tables_of(models);
+        migrate::Migrator migrator(database.get(), models);
+        migrator.make();
+        REQUIRE(migrator.make().empty());
+
+        const auto applied = migrator.apply();
+        REQUIRE(migrator.pending().empty());
+        const auto wanted = test::catalog_of(tables);
+        REQUIRE(test::catalog(*database) == wanted);
+        REQUIRE(test::texts(*database, "PRAGMA foreign_key_check").empty());
+
+        // Back and forth again, with the rows that there are; dropped tables come back empty.
+        if (!applied.empty()) {
+          const auto counts = row_counts(*database, tables);
+          for (auto id = applied.rbegin(); id != applied.rend(); ++id) {
+            const auto statuses = migrator.show();
+            const auto now = std::ranges::find(statuses, *id, &migrate::MigrationStatus::id);
+            if (now->state == migrate::MigrationState::applied) migrator.rollback(id->module, id->name);
+          }
+          REQUIRE(test::catalog(*database) == before);
+          migrator.apply();
+          REQUIRE(test::catalog(*database) == wanted);
+          for (const auto& [name, count] : row_counts(*database, tables)) CHECK(count <= counts.at(name));
+        }
+        REQUIRE(test::texts(*database, "PRAGMA integrity_check") == std::vector<std::string>{"ok"});
+        fill(*database, tables);
+        before = wanted;
+      }
+      // From nothing in one go: the same.
+      const auto fresh = modules.open("fresh.db");
+      Random again(seed);
+      auto models = again.models(modules);
+      for (int step = 1; step < 6; ++step) models = again.models(modules);
+      migrate::Migrator(fresh.get(), models).apply();
+      REQUIRE(test::catalog(*fresh) == before);
+    });
+  }
+}

@@ -1,0 +1,120 @@
+#include "migrate/support.hpp"
+
+#include <doctest/doctest.h>
+
+#include "migrate/migration.hpp"
+#include "migrate/sql_text.hpp"
+
+using namespace mpf;
+using migrate::parse_migration;
+using orm::ColumnType;
+
+namespace {
+
+const std::string head = "migration:\n  module: m\n  name: 0001_x\n";
+
+std::string refusal(const std::string& text) {
+  ErrorKind kind{};
+  const auto message = test::error_of([&] { parse_migration(text, "m/0001_x.yaml"); }, &kind);
+  REQUIRE_MESSAGE(!message.empty(), text);
+  CHECK(kind == ErrorKind::configuration);
+  return message;
+}
+
+}  // namespace
+
+TEST_CASE("what is written is read back the same, and written the same again") {
+  auto odd = test::with_default(test::col("odd 'name' \"x\": #"), "'a: ''b'' \\ # \xc3\xa4\n'");
+  odd.max_length = 7;
+  odd.choices = {"yes", "null", "", "it's", "1", "a, b", "]"};
+  auto reference = test::ref_col("user_id", "user_account", orm::OnDelete::set_null, true);
+  auto other = test::ref_col("key", "user_account");
+  other.references->column = "key";
+  auto table = test::table("content_item", {test::id_col(), odd, reference, other},
+                           {test::index("content_item", {"user_id"}, true)});
+  table.tenant_column = "user_id";
+  const std::vector<migrate::Operation> operations{
+      migrate::CreateTable{table},
+      migrate::DropTable{"a"},
+      migrate::RenameTable{"a", "b"},
+      migrate::MoveTable{"a", "m", "n.o"},
+      migrate::AlterTable{"a", ""},
+      migrate::AddColumn{"a", odd},
+      migrate::DropColumn{"a", "b"},
+      migrate::AlterColumn{"a", test::with_default(test::null_col("n", ColumnType::integer), "12")},
+      migrate::RenameColumn{"a", "b", "c"},
+      migrate::CreateIndex{"a", test::index("a", {"b", "c"})},
+      migrate::DropIndex{"a", "i"},
+      migrate::RunSql{"SELECT 1;\n-- \"x\"\n", std::nullopt, "", std::nullopt},
+  };
+  const std::vector<migrate::MigrationId> depends{{"a.b", "0001_initial"}, {"m", "0001_x"}};
+  const auto text = migrate::write_migration({"m", "0002_all"}, depends, operations);
+  const auto read = parse_migration(text, "f");
+  CHECK(read.id == migrate::MigrationId{"m", "0002_all"});
+  CHECK(read.depends == depends);
+  std::vector<migrate::Operation> again;
+  for (const auto& each : read.operations) again.push_back(each.operation);
+  REQUIRE(again.size() == operations.size());
+  CHECK(std::get<migrate::CreateTable>(again[0]).table == table);
+  CHECK(std::get<migrate::AddColumn>(again[5]).column == odd);
+  CHECK(migrate::write_migration(read.id, read.depends, again) == text);
+  CHECK(read.checksum == parse_migration(text, "g").checksum);
+}
+
+TEST_CASE("line ends do not count for the checksum, everything else does") {
+  const auto text = head + "operations: []\n";
+  std::string windows;
+  for (const char c : text) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  CHECK(parse_migration(text, "f").checksum == parse_migration(windows, "f").checksum);
+  CHECK(parse_migration(text, "f").checksum != parse_migration(text + "# x\n", "f").checksum);
+}
+
+TEST_CASE("mistakes are told with file, line and remedy") {
+  const auto operation = [](const std::string& text) { return head + "operations:\n  - " + text; };
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
+      {"", {"m/0001_x.yaml:1:", "empty"}},
+      {"{", {"m/0001_x.yaml:", "malformed YAML"}},
+      {"a: 1\n---\nb: 2\n", {"more than one"}},
+      {"- x\n", {":1:", "'migration:'"}},
+      {head, {"lacks 'operations'"}},
+      {head + "operation: []\n", {":4:", "unknown key 'operation'", "did you mean 'operations'"}},
+      {"migration:\n  module: m\n  name: first\noperations: []\n", {":3:", "'first'", "0001_initial"}},
+      {head + "  depends: [x]\noperations: []\n", {":4:", "'x' is no migration"}},
+      {head + "  name: 0002_y\noperations: []\n", {":4:", "twice"}},
+      {operation("add_colum: {table: t}\n"),
+       {":5:", "unknown operation 'add_colum'", "did you mean 'add_column'"}},
+      {operation("drop_table: {table: t, cascade: true}\n"), {":5:", "unknown key 'cascade'"}},
+      {operation("drop_table: {}\n"), {":5:", "lacks 'table'"}},
+      {operation("drop_table\n"), {":5:", "an operation is written"}},
+      {operation("add_column:\n      table: t\n      column: {name: c, type: texd}\n"),
+       {":7:", "unknown type 'texd'", "did you mean 'text'"}},
+      {operation("add_column:\n      table: t\n      column: {name: c, type: text, max_length: -3}\n"),
+       {":7:", "above 0", "'-3'"}},
+      {operation("add_column:\n      table: t\n      column: {name: c, type: text, nullable: maybe}\n"),
+       {":7:", "true or false"}},
+      {operation("add_column:\n      table: t\n      column: {name: c, type: text, on_delete: cascade}\n"),
+       {":7:", "'references'"}},
+      {operation("drop_table: {table: sqlite_master}\n"), {":5:", "reserved"}},
+      {operation("drop_table: {table: " + std::string(64, 'x') + "}\n"), {":5:", "63 bytes"}},
+      {operation("sql: {}\n"), {":5:", "no dialect"}},
+      {operation("sql:\n      sqlite: |\n        UPDATE t SET a = 1;\n        COMMIT;\n"),
+       {"'COMMIT'", "leave"}},
+      {"\xff", {":1:", "UTF-8"}},
+  };
+  for (const auto& [text, parts] : cases) {
+    CAPTURE(text);
+    const auto message = refusal(text);
+    CAPTURE(message);
+    for (const auto& part : parts) CHECK(test::contains(message, part));
+  }
+}
+
+TEST_CASE("words of transactions are found at the start of statements only") {
+  using migrate::transaction_control;
+  CHECK(transaction_control("commit") == "COMMIT");
+  CHECK(transaction_control("SELECT 1; /* x */ -- y\n Vacuum;") == "VACUUM");
+  CHECK_FALSE(transaction_control("SELECT 'x; COMMIT', \"; ROLLBACK\" -- ; BEGIN\n /* ; BEGIN */"));
+  CHECK_FALSE(transaction_control("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; END;"));
+  CHECK_FALSE(transaction_control(""));
+  CHECK_FALSE(transaction_control("INSERT INTO commits VALUES (1)"));
+}

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <mpf/base/file.hpp>
+#include <mpf/db/sqlite.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/migrate/migrator.hpp>
+#include <mpf/orm/ddl.hpp>
+
+#include "support/temp_dir.hpp"
+
+namespace mpf::test {
+
+inline orm::Column col(std::string name, orm::ColumnType type = orm::ColumnType::text) {
+  orm::Column column;
+  column.name = std::move(name);
+  column.type = type;
+  return column;
+}
+inline orm::Column id_col() {
+  auto column = col("id", orm::ColumnType::id);
+  column.primary_key = true;
+  return column;
+}
+inline orm::Column null_col(std::string name, orm::ColumnType type = orm::ColumnType::text) {
+  auto column = col(std::move(name), type);
+  column.nullable = true;
+  return column;
+}
+inline orm::Column with_default(orm::Column column, std::string literal) {
+  column.default_value = std::move(literal);
+  return column;
+}
+inline orm::Column ref_col(std::string name, std::string table,
+                           orm::OnDelete on_delete = orm::OnDelete::restrict, bool nullable = false) {
+  auto column = col(std::move(name), orm::ColumnType::id);
+  column.nullable = nullable;
+  column.references = orm::Reference{std::move(table), "id", on_delete};
+  return column;
+}
+inline orm::Index index(const std::string& table, std::vector<std::string> columns, bool unique = false) {
+  orm::Index result;
+  result.name = orm::index_name(table, columns, unique);
+  result.columns = std::move(columns);
+  result.unique = unique;
+  return result;
+}
+inline orm::Table table(std::string name, std::vector<orm::Column> columns,
+                        std::vector<orm::Index> indexes = {}) {
+  orm::Table result;
+  result.name = std::move(name);
+  result.columns = std::move(columns);
+  result.indexes = std::move(indexes);
+  return result;
+}
+
+/// Modules whose migrations lie in folders of their own.
+class Modules {
+ public:
+  std::filesystem::path folder(const std::string& module) const { return dir_.path() / "src" / module; }
+
+  migrate::ModuleModels models(const std::string& module, std::vector<orm::Table> tables) const {
+    return {module, std::move(tables), nullptr, folder(module)};
+  }
+
+  void write(const std::string& module, const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(folder(module));
+    write_file_atomic(folder(module) / (name + ".yaml"), text);
+  }
+
+  std::filesystem::path file(const std::string& name = "test.db") const { return dir_.path() / name; }
+
+  std::unique_ptr<db::Database> open(const std::string& name = "test.db") const {
+    return db::open_sqlite({.file = file(name)});
+  }
+
+ private:
+  TempDir dir_;
+};
+
+inline std::vector<std::string> texts(db::Database& database, const std::string& sql) {
+  std::vector<std::string> rows;
+  database.execute({sql, {}, db::Access::read}, [&](const db::Row& row) {
+    std::string text;
+    for (std::size_t i = 0; i < row.columns(); ++i) {
+      text += (i > 0 ? "|" : "") + (row.is_null(i) ? std::string("NULL") : std::string(row.text(i)));
+    }
+    rows.push_back(std::move(text));
+  });
+  return rows;
+}
+
+inline std::int64_t number(db::Database& database, const std::string& sql) {
+  std::int64_t value = 0;
+  database.execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
+  return value;
+}
+
+/// Named CHECK constraints in a table's SQL.
+inline std::vector<std::string> checks_in(const std::string& sql) {
+  std::vector<std::string> result;
+  for (auto at = sql.find("CONSTRAINT"); at != std::string::npos; at = sql.find("CONSTRAINT", at + 1)) {
+    int depth = 0;
+    bool quoted = false;
+    auto end = at;
+    for (; end < sql.size(); ++end) {
+      if (sql[end] == '\'') quoted = !quoted;
+      if (quoted) continue;
+      if (sql[end] == '(') ++depth;
+      if (sql[end] == ')' && --depth == 0) break;
+    }
+    result.push_back(sql.substr(at, end + 1 - at));
+  }
+  return result;
+}
+
+/// All that SQLite knows about the tables but history's: independent of the order of columns and of how a
+/// table came to be.
+inline std::set<std::string> catalog(db::Database& database) {
+  std::set<std::string> result;
+  const auto tables =
+      texts(database,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND "
+            "name <> 'mpf_migration'");
+  for (const auto& name : tables) {
+    const auto add = [&](const std::string& what, const std::string& sql) {
+      for (const auto& row : texts(database, sql)) result.insert(name + " " + what + " " + row);
+    };
+    const auto argument = "('" + name + "')";
+    add("column", "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info" + argument);
+    add("reference", "SELECT \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list" + argument);
+    add("strict", "SELECT strict, wr FROM pragma_table_list WHERE name = '" + name + "'");
+    add("index",
+        "SELECT i.name, i.\"unique\", (SELECT group_concat(c.name) FROM pragma_index_info(i.name) c) FROM "
+        "pragma_index_list" +
+            argument + " i");
+    add("other", "SELECT type, name FROM sqlite_schema WHERE tbl_name = '" + name + "' AND type = 'trigger'");
+    for (const auto& check :
+         checks_in(texts(database, "SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").at(0))) {
+      result.insert(name + " check " + check);
+    }
+  }
+  return result;
+}
+
+/// The catalog that these tables should give.
+inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables) {
+  const TempDir dir;
+  const auto database = db::open_sqlite({.file = dir.path() / "model.db"});
+  for (const auto& each : tables) {
+    for (const auto& sql : orm::create_table_sql(each, db::Dialect::sqlite)) database->execute_script(sql);
+  }
+  return catalog(*database);
+}
+
+template <class Call>
+std::string error_of(const Call& call, ErrorKind* kind = nullptr) {
+  try {
+    call();
+  } catch (const Error& e) {
+    if (kind) *kind = e.kind();
+    return e.what();
+  }
+  return {};
+}
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace mpf::test
