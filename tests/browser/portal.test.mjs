@@ -363,6 +363,8 @@ test('pictures, sound, PDF, Markdown and text have players of their own', async 
     await page.waitForFunction(() => document.querySelector('.picture img')?.naturalWidth > 0)
     await open('audio')
     await page.waitForFunction(() => document.querySelector('audio')?.duration > 1)
+    await open('video')
+    await page.waitForFunction(() => document.querySelector('video')?.duration > 1)
     await open('pdf')
     assert.equal(await page.locator('iframe.sheet').getAttribute('sandbox'), null)
     await page.locator('.veil').waitFor({ state: 'detached' })

@@ -91,8 +91,11 @@ export class Catalogue {
 function without_title(summary: string, title: string): string {
   let rest = summary.trim()
   const name = title.trim().toLowerCase()
-  while (name && rest.toLowerCase().startsWith(name) && !/^[\p{L}\p{N}]/u.test(rest.slice(name.length))) {
-    rest = rest.slice(name.length).replace(/^[\s.:–—#-]+/, '')
+  while (name && rest.toLowerCase().startsWith(name)) {
+    const after = rest.slice(name.length)
+    // "The pump runs …" is a sentence about "The pump", not its title once more.
+    if (/^[\p{L}\p{N}]|^\s+\p{Ll}/u.test(after) && !after.trim().toLowerCase().startsWith(name)) break
+    rest = after.replace(/^[\s.:–—#-]+/, '')
   }
   return rest
 }
