@@ -43,7 +43,7 @@ Connection::Connection(Shard& shard, Socket socket, const boost::asio::ip::addre
 void Connection::start() {
   boost::system::error_code code;
   socket_.non_blocking(true, code);
-  deadline_ = fiber::SteadyClock::now() + shard_.server.options.idle_timeout;
+  deadline_ = Shard::now() + shard_.server.options.idle_timeout;
   read();
 }
 
@@ -94,7 +94,7 @@ void Connection::advance() {
       return read();
     }
     phase_ = Phase::head;
-    deadline_ = fiber::SteadyClock::now() + shard_.server.options.header_timeout;
+    deadline_ = Shard::now() + shard_.server.options.header_timeout;
     scanner_.reset();
   }
   if (phase_ == Phase::head && !take_head()) return;
@@ -140,7 +140,7 @@ void Connection::begin_body() {
     return refuse(413, "too_large", "The body is larger than " + std::to_string(body_limit_) + " bytes");
   }
   phase_ = Phase::body;
-  deadline_ = fiber::SteadyClock::now() + shard_.server.options.body_timeout;
+  deadline_ = Shard::now() + shard_.server.options.body_timeout;
   body_left_ = framing_.content_length.value_or(0);
   chunks_ = ChunkedDecoder();
   if (framing_.expects_continue && !framing_.http_1_0 && begin_ == end_) {
@@ -191,7 +191,7 @@ void Connection::linger() {
   boost::system::error_code ignored;
   socket_.shutdown(Tcp::socket::shutdown_send, ignored);
   phase_ = Phase::lingering;
-  deadline_ = fiber::SteadyClock::now() + linger_time;
+  deadline_ = Shard::now() + linger_time;
   begin_ = end_ = 0;
   read();
 }

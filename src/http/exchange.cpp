@@ -144,11 +144,10 @@ void Connection::exchange() noexcept {
 }
 
 void Connection::run_handler() {
-  Response response;
-  {
+  Response response = [&] {
     const fiber::DeadlineScope deadline(handler_timeout_);
-    response = shard_.server.router.dispatch(request_);
-  }
+    return shard_.server.router.dispatch(request_);
+  }();
   if (phase_ == Phase::closed) throw Gone{};
   if (shard_.server.stopping.load(std::memory_order_relaxed)) keep_alive_ = false;
   if (const auto connection = response.headers.find("Connection");
@@ -173,7 +172,7 @@ void Connection::finish_exchange() {
     return;
   }
   if (shard_.server.stopping.load(std::memory_order_relaxed)) return close();
-  deadline_ = fiber::SteadyClock::now() + shard_.server.options.idle_timeout;
+  deadline_ = Shard::now() + shard_.server.options.idle_timeout;
   read();
 }
 
@@ -298,7 +297,10 @@ void Connection::send_all(iovec* pieces, int count) {
     msghdr message{};
     message.msg_iov = pieces;
     message.msg_iovlen = static_cast<std::size_t>(count);
-    const ssize_t result = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const int fd = socket_.native_handle();
+    const ssize_t result =
+        count == 1 ? ::send(fd, pieces->iov_base, pieces->iov_len, flags) : ::sendmsg(fd, &message, flags);
     if (result < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) throw Gone{};

@@ -158,6 +158,12 @@ void Shard::finish_if_drained() noexcept {
   server.release();
 }
 
+fiber::TimePoint Shard::now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // the steady clock's own epoch
+  return fiber::TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
 std::string_view Shard::date_line() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
