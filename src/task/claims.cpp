@@ -172,6 +172,7 @@ std::vector<std::shared_ptr<Attempt>> Claims::claim(Id worker, std::size_t count
 }
 
 std::optional<Timestamp> Claims::next_due() const {
+  if (idle()) return std::nullopt;
   std::optional<Timestamp> due;
   queue_.db().execute({"SELECT run_at FROM mpf_task WHERE state = 'scheduled' ORDER BY run_at LIMIT 1", {}},
                       [&](const db::Row& row) { due = row.timestamp(0); });

@@ -175,7 +175,13 @@ TEST_CASE("stopping waits for what runs, then gives it back uncounted") {
     const Id first = t.queue.enqueue(Note{"short"});
     Tasks::until([&] { return running == 1; });
     const Id second = t.queue.enqueue(Note{"long"});
-    auto stopping = mpf::fiber::spawn([&] { worker.stop(1h); });
+    bool stop_asked = false;
+    auto stopping = mpf::fiber::spawn([&] {
+      stop_asked =
+          true;  // and then nothing lets this fiber, of the same loop, go on before it waits in stop()
+      worker.stop(1h);
+    });
+    Tasks::until([&] { return stop_asked; });
     finish = true;
     stopping.get();
     CHECK(t.state(first) == State::done);
