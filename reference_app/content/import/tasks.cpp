@@ -167,7 +167,7 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
   for (const auto& reason : scan.left_out) mpf::log::warning("import leaves out {}", reason);
 
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
-    ctx.task().complete_in(tx);
+    ctx.task().check_lease();
     std::map<std::string, mpf::Id> collections;
     for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source->id).all()) {
       collections.emplace(folder.path, folder.collection.id);
@@ -205,6 +205,7 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
         .where(orm::f<&Source::id> == source->id)
         .update(orm::set<&Source::total>(static_cast<std::int64_t>(scan.files.size())));
     content_changed(ctx, ctx.site_id());
+    ctx.task().complete_in(tx);
   });
 }
 
@@ -249,12 +250,13 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
   }
 
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
-    ctx.task().complete_in(tx);
+    ctx.task().check_lease();
     if (!unchanged.empty()) {
       scope.query<File>().where(orm::f<&File::id>.in(unchanged)).update(orm::set<&File::run>(source->run));
     }
     for (auto& file : taken) record(scope, *source, file);
     if (!taken.empty()) content_changed(ctx, ctx.site_id());
+    ctx.task().complete_in(tx);
   });
 }
 
@@ -384,7 +386,7 @@ void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
   }
   const auto now = ctx.clock().now();
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
-    ctx.task().complete_in(tx);
+    ctx.task().check_lease();
     auto outcome = load_outcome(scope, *source);
     settle_items(scope, *source, outcome, now);
     settle_collections(scope, *source, outcome, now);
@@ -392,6 +394,7 @@ void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
     source->imported_at = now;
     scope.update(*source);
     content_changed(ctx, ctx.site_id());
+    ctx.task().complete_in(tx);
   });
   sweep_storage(scope, *source, ctx.storage(), storage_folder(*ctx.site(), source->id));
 }

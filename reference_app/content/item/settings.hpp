@@ -2,7 +2,8 @@
 
 #include <chrono>
 
-#include <mpf/config/settings.hpp>
+#include <mpf/base/reflect.hpp>
+#include <mpf/config/options.hpp>
 
 namespace portal::content {
 
