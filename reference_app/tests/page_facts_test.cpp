@@ -61,4 +61,7 @@ TEST_CASE("facts of Markdown and text") {
   CHECK(text.summary == "line two");
   CHECK(text_facts(std::string("\xff\xfe\x00", 3)).title.empty());
   CHECK(title_of_name("docs/getting-started_2.html") == "Getting started 2");
+  CHECK(title_of_name("03-operation") == "Operation");
+  CHECK(title_of_name("2024-report.pdf") == "2024 report");
+  CHECK(title_of_name("42") == "42");
 }

@@ -37,7 +37,7 @@ mpf::Modules portal_modules() {
 
 Portal::Portal()
     : clock_(mpf::Timestamp::now()),
-      application_(portal_modules(), {.name = "portal", .version = "test", .profiles = &test_profiles()}) {
+      application_(portal_modules(), {.name = "portal", .version = "test", .profiles = &profiles()}) {
   application_.start(options());
   application_.run([](const mpf::Services& services) {
     for (const auto& [provider, slug] : {std::pair{"first", "acme"}, {"first", "beta"}, {"second", "globex"}}) {

@@ -162,6 +162,7 @@ class Parser {
       added->expected(0, -1);
     } else {
       added->expected(1);
+      added->allow_extra_args(false);
       added->multi_option_policy(CLI::MultiOptionPolicy::Throw);
     }
     if (parameter.kind == Kind::argument) added->required();

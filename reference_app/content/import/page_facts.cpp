@@ -274,6 +274,12 @@ std::string title_of_name(std::string_view file_name) {
   if (slash != file_name.npos) file_name.remove_prefix(slash + 1);
   const auto dot = file_name.rfind('.');
   if (dot != file_name.npos && dot > 0) file_name = file_name.substr(0, dot);
+  // "03-operation": the number only puts files in order.
+  const auto digits = file_name.find_first_not_of("0123456789");
+  if (digits != file_name.npos && digits > 0 && digits <= 3 && (file_name[digits] == '-' || file_name[digits] == '_')) {
+    const auto rest = file_name.find_first_not_of("-_ ", digits);
+    if (rest != file_name.npos) file_name.remove_prefix(rest);
+  }
   std::string title;
   for (const char c : file_name) title += c == '_' || c == '-' ? ' ' : c;
   title = collapse_spaces(title);

@@ -30,7 +30,7 @@ std::vector<std::string> css_uses(std::string_view css, std::string_view path);
 /// other hosts, out of the folder, or within the page.
 std::string resolve_reference(std::string_view path, std::string_view reference);
 
-/// "getting-started_2.html" is called "Getting started 2".
+/// "getting-started_2.html" is called "Getting started 2", "03-operation" is called "Operation".
 std::string title_of_name(std::string_view file_name);
 
 }  // namespace portal::content
