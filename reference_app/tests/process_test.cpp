@@ -217,6 +217,7 @@ TEST_CASE("mistakes of operators are answered in one clear line") {
   SUBCASE("a setting that nobody knows") {
     fs::create_directories(deployment.folder.path() / "profiles");
     std::ofstream(deployment.folder.path() / "profiles" / "mine.yaml") << "http:\n  prot: 80\n  port: eighty\n";
+    deployment.environment.erase("MPF_HTTP__PORT");  // it would stand over the file's
     const auto [code, output] =
         deployment.run({"--profiles", (deployment.folder.path() / "profiles").string(), "--profile", "mine", "settings"});
     CHECK(code == 78);

@@ -175,6 +175,8 @@ void Instance::work() {
   options.concurrency = static_cast<std::size_t>(own.concurrency);
   options.queues = own.queues;
   options.poll = own.poll_interval;
+  options.lease = own.lease;
+  options.heartbeat = own.heartbeat;
   worker_ = std::make_unique<task::Worker>(*runtime_, *queue_, options);
   worker_->start();
 }

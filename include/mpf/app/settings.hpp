@@ -107,6 +107,8 @@ struct TaskSettings {
   std::int64_t concurrency = 4;
   std::vector<std::string> queues;
   std::chrono::milliseconds poll_interval{1'000};
+  std::chrono::milliseconds lease{10'000};
+  std::chrono::milliseconds heartbeat{3'000};
 
   static constexpr auto describe() {
     using config::help;
@@ -114,7 +116,10 @@ struct TaskSettings {
         field<&TaskSettings::concurrency>(help("tasks that a worker runs at the same time"), config::min(1),
                                           config::max(1024)),
         field<&TaskSettings::queues>(help("queues that the worker serves; empty: all")),
-        field<&TaskSettings::poll_interval>(help("how often a worker looks for tasks of other processes")));
+        field<&TaskSettings::poll_interval>(help("how often a worker looks for tasks of other processes")),
+        field<&TaskSettings::lease>(
+            help("a process silent for so long is dead, its tasks go to others; the same for all processes")),
+        field<&TaskSettings::heartbeat>(help("how often a process shows that it lives")));
   }
 };
 
