@@ -18,7 +18,7 @@ Conversion from_text(const std::string& name, ColumnType to) {
     return {"CASE " + name + " WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
             name + " NOT IN ('true', 'false')"};
   }
-  if (to == ColumnType::json) return {name, "NOT json_valid(" + name + ")"};
+  if (to == ColumnType::json) return {name, name + " IS NOT NULL AND NOT json_valid(" + name + ")"};
   const auto back = [&](const char* type) {
     return "CAST(CAST(" + name + " AS " + type + ") AS TEXT) <> " + name;
   };

@@ -79,7 +79,8 @@ class Migrator::Impl {
 
   std::vector<MigrationId> apply(const ApplyOptions& options) {
     const auto graph = load();
-    const auto work = prepare_pending(graph, checked_records(graph));
+    const auto records = checked_records(graph);
+    const auto work = prepare_pending(graph, records);
     if (!work.empty()) {
       in_transaction(database(), {}, options.lock_wait, [&] { History(database()).prepare(); });
     }
@@ -166,7 +167,13 @@ class Migrator::Impl {
     return records;
   }
 
+  /// Off the loop: with a long history it takes a while.
   std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records) const {
+    return fiber::offload([&] { return prepare_pending(graph, records, database().dialect()); });
+  }
+
+  static std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records,
+                                               db::Dialect dialect) {
     State state;
     std::vector<const Migration*> pending;
     for (const auto& migration : graph.migrations()) {
@@ -178,7 +185,7 @@ class Migrator::Impl {
     }
     std::vector<Prepared> result;
     for (const auto* migration : pending) {
-      result.push_back(prepare(*migration, migration->operations, false, state, database().dialect()));
+      result.push_back(prepare(*migration, migration->operations, false, state, dialect));
     }
     return result;
   }

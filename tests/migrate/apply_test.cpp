@@ -42,7 +42,7 @@ const std::string head =
 }  // namespace
 
 TEST_CASE("what is applied is recorded, shown, and not applied again") {
-  fiber::run([] {
+  test::run([] {
     const test::Modules modules;
     const auto database = modules.open();
     Migrator migrator(database.get(), {modules.models("m", {parent(), child()})});
@@ -71,7 +71,7 @@ TEST_CASE("what is applied is recorded, shown, and not applied again") {
 }
 
 TEST_CASE("a table is made anew with all its rows, ids, references, triggers and indexes by hand") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     f.database->execute_script(
         "CREATE TABLE log (t TEXT); CREATE INDEX by_hand ON parent (name COLLATE NOCASE);"
@@ -106,7 +106,7 @@ TEST_CASE("a table is made anew with all its rows, ids, references, triggers and
 }
 
 TEST_CASE("renames keep rows and references") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     f.tables[0].name = "folk";
     f.tables[0].renamed_from = "parent";
@@ -126,7 +126,7 @@ TEST_CASE("renames keep rows and references") {
 
 TEST_CASE("rows that do not fit stop the migration, tell why, and nothing has changed") {
   const auto refuse = [](const std::function<void(Family&)>& change, const std::vector<std::string>& parts) {
-    fiber::run([&] {
+    test::run([&] {
       Family f;
       const auto before = test::catalog(*f.database);
       change(f);
@@ -153,7 +153,7 @@ TEST_CASE("rows that do not fit stop the migration, tell why, and nothing has ch
 }
 
 TEST_CASE("references to rows that do not exist are found after a table was made anew") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     f.tables[1].columns[2].type = ColumnType::bigint;
     f.migrate();
@@ -169,7 +169,7 @@ TEST_CASE("references to rows that do not exist are found after a table was made
 }
 
 TEST_CASE("null becomes not null with the default, or not at all") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     f.tables[0].columns.push_back(test::null_col("note"));
     f.migrate();
@@ -186,7 +186,7 @@ TEST_CASE("null becomes not null with the default, or not at all") {
 
 TEST_CASE(
     "SQL by hand runs forward and back; without a way back rollback is refused before anything is run") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     f.modules.write("m", "0002_x",
                     head +
@@ -224,7 +224,7 @@ TEST_CASE(
 }
 
 TEST_CASE("history that does not fit the files is refused with the command that mends it") {
-  fiber::run([] {
+  test::run([] {
     Family f;
     const auto file = f.modules.folder("m") / "0001_initial.yaml";
     const auto text = read_file(file);
@@ -264,7 +264,7 @@ TEST_CASE("history that does not fit the files is refused with the command that 
 }
 
 TEST_CASE("rollback takes along what depends on it, in other modules too, and nothing else") {
-  fiber::run([] {
+  test::run([] {
     const test::Modules modules;
     const auto database = modules.open();
     const auto other = test::table("other", {test::id_col()});
@@ -289,7 +289,7 @@ TEST_CASE("rollback takes along what depends on it, in other modules too, and no
 }
 
 TEST_CASE("embedded files count where there is no source folder") {
-  fiber::run([] {
+  test::run([] {
     const test::Modules modules;
     const std::string text =
         "migration:\n  module: m\n  name: 0001_a\noperations:\n  - create_table:\n      table: t\n"
@@ -305,7 +305,7 @@ TEST_CASE("embedded files count where there is no source folder") {
 }
 
 TEST_CASE("a thousand migrations are applied in seconds") {
-  fiber::run([] {
+  test::run([] {
     const test::Modules modules;
     const auto table = [](int i) { return "t" + std::to_string(i); };
     for (int i = 1; i <= 1000; ++i) {

@@ -78,7 +78,7 @@ int in_process(const std::function<void()>& body) {
   if (child == 0) {
     int code = 0;
     try {
-      fiber::run(body);
+      test::run(body);
     } catch (const std::exception& e) {
       (void)!::write(2, e.what(), std::string(e.what()).size());
       code = 1;
@@ -109,7 +109,7 @@ TEST_CASE("killed before any statement, apply goes on from there, and so does ro
       KillingDatabase database(modules.open(name), points / 2);
       Migrator(&database, models()).rollback("m", "0001");
     }));
-    fiber::run([&] {
+    test::run([&] {
       const auto database = modules.open(name);
       Migrator migrator(database.get(), models());
       migrator.apply();
@@ -135,7 +135,7 @@ TEST_CASE("killed at any moment, apply goes on from there") {
     REQUIRE(::pipe(ready) == 0);
     const auto child = ::fork();
     if (child == 0) {
-      fiber::run([&] {
+      test::run([&] {
         const auto database = modules.open(name);
         Migrator migrator(database.get(), {modules.models("m", tables)});
         (void)!::write(ready[1], "x", 1);
@@ -152,7 +152,7 @@ TEST_CASE("killed at any moment, apply goes on from there") {
     ::waitpid(child, nullptr, 0);
     ::close(ready[0]);
     ::close(ready[1]);
-    fiber::run([&] {
+    test::run([&] {
       const auto database = modules.open(name);
       Migrator(database.get(), {modules.models("m", tables)}).apply();
       CHECK(test::catalog(*database) == test::catalog_of(tables));
@@ -171,7 +171,7 @@ TEST_CASE("of processes that apply at once each migration is run by one, and all
       if (child == 0) {
         int code = 1;
         try {
-          fiber::run([&] {
+          test::run([&] {
             const auto database = modules.open();
             Migrator(database.get(), {modules.models("m", tables)}).apply();
           });
@@ -188,7 +188,7 @@ TEST_CASE("of processes that apply at once each migration is run by one, and all
       ::waitpid(child, &status, 0);
       CHECK(status == 0);
     }
-    fiber::run([&] {
+    test::run([&] {
       const auto database = modules.open();
       CHECK(test::catalog(*database) == test::catalog_of(tables));
       CHECK(test::number(*database, "SELECT count(*) FROM a") == 2);

@@ -90,7 +90,7 @@ TEST_CASE("circles of references, within modules and between them, are broken an
                                                   modules.models("mc", {c}), modules.models("md", {d, e})};
   CHECK(Migrator(nullptr, models).make().size() == 5);
   CHECK(Migrator(nullptr, models).make().empty());
-  fiber::run([&] {
+  test::run([&] {
     const auto database = modules.open();
     Migrator(database.get(), models).apply();
     CHECK(test::catalog(*database) == test::catalog_of({a, b, c, d, e}));
@@ -186,7 +186,7 @@ TEST_CASE("a migration after two branches follows both") {
 
 TEST_CASE("tables move between modules with their rows") {
   const test::Modules modules;
-  fiber::run([&] {
+  test::run([&] {
     const auto database = modules.open();
     const std::vector<migrate::ModuleModels> before{modules.models("a", {user()}), modules.models("b", {})};
     Migrator(database.get(), before).make();

@@ -111,7 +111,7 @@ TEST_CASE(
     "random models: make leads there, a second make is empty, apply and rollback give the same catalogs") {
   for (unsigned seed = 1; seed <= 25; ++seed) {
     CAPTURE(seed);
-    fiber::run([&] {
+    test::run([&] {
       const test::Modules modules;
       Random random(seed);
       const auto database = modules.open();

@@ -161,6 +161,14 @@ inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables) {
   return catalog(*database);
 }
 
+/// Runs body in a fiber. Tests block the loop now and then, and nobody is to complain.
+template <class Body>
+auto run(Body&& body) {
+  fiber::RuntimeOptions options;
+  options.stall_threshold = std::chrono::milliseconds(0);
+  return fiber::run(std::forward<Body>(body), options);
+}
+
 template <class Call>
 std::string error_of(const Call& call, ErrorKind* kind = nullptr) {
   try {
