@@ -141,23 +141,28 @@ test('search follows the keys, ranks titles first and opens with Enter', async (
   })
 })
 
-test('each letter is answered within a frame or two, over all items', async () => {
+test('each letter of a search costs little, over all items', async () => {
   await visit(browser, async (page) => {
     await sign_in(page, 'acme')
     await search(page, 'i')
-    const times = await page.evaluate(async () => {
+    // Time of the processor, not of the clock: other work on the machine must not count.
+    const tools = await page.context().newCDPSession(page)
+    await tools.send('Performance.enable', { timeDomain: 'threadTicks' })
+    const busy = async () =>
+      (await tools.send('Performance.getMetrics')).metrics.find((one) => one.name === 'TaskDuration').value * 1000
+    const words = ['in', 'ind', 'inde', 'index', 'index s', 'index sc', 'index sca', 'index scan']
+    const start = await busy()
+    await page.evaluate(async (all) => {
       const box = document.querySelector('[role=combobox]')
-      const out = []
-      for (const words of ['in', 'ind', 'inde', 'index', 'index s', 'index sc', 'index sca', 'index scan']) {
-        const start = performance.now()
-        box.value = words
+      for (const one of all) {
+        box.value = one
         box.dispatchEvent(new Event('input', { bubbles: true }))
-        await new Promise((resolve) => setTimeout(resolve))
-        out.push(performance.now() - start)
+        await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
       }
-      return out.sort((a, b) => a - b)
-    })
-    assert.ok(times[times.length >> 1] < 100, `median of ${times.map((t) => t.toFixed(1)).join(', ')} ms`)
+    }, words)
+    const each = ((await busy()) - start) / words.length
+    assert.ok(each > 0 && each < 50, `${each.toFixed(1)} ms a letter, with drawing`)
+    await page.locator('[role=option]', { hasText: /index/i }).first().waitFor()
   })
 })
 
