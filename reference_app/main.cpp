@@ -11,8 +11,10 @@
 
 int main(int argc, char** argv) {
   mpf::Application application(
-      mpf::modules<portal::foundation::SiteModule, portal::user::AccountModule, portal::content::CollectionModule,
-                   portal::content::ItemModule, portal::content::ImportModule, portal::foundation::SampleModule, portal::frontend::PortalModule>(),
+      mpf::modules<portal::foundation::SiteModule, portal::user::AccountModule,
+                   portal::content::CollectionModule, portal::content::ItemModule,
+                   portal::content::ImportModule, portal::foundation::SampleModule,
+                   portal::frontend::PortalModule>(),
       {.name = "portal", .version = PORTAL_VERSION, .profiles = &portal::profiles()});
   return application.main(argc, argv);
 }

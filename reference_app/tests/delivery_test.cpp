@@ -17,19 +17,23 @@ struct Library {
 
   void add(const std::string& name, const std::string& visibility) {
     const auto folder = portal.folder(name);
-    write(folder / "page.html", "<title>" + name + " page</title><link rel=stylesheet href=look/style.css>"
-                                "<p>Hello from the page.</p><a href=other.html>other</a>");
+    write(folder / "page.html", "<title>" + name +
+                                    " page</title><link rel=stylesheet href=look/style.css>"
+                                    "<p>Hello from the page.</p><a href=other.html>other</a>");
     write(folder / "other.html", "<title>" + name + " other</title><img src='shared.png'>");
     write(folder / "look/style.css", "p { color: red }");
     write(folder / "shared.png", "shared of " + name);
     write(folder / "film.mp4", "0123456789");
-    write(folder / "notes.md", "# " + name + " notes\n\n<script>alert(1)</script>\n\n[bad](javascript:alert(1)) **bold**\n");
+    write(folder / "notes.md",
+          "# " + name + " notes\n\n<script>alert(1)</script>\n\n[bad](javascript:alert(1)) **bold**\n");
     write(folder / "code.txt", "if (a < b) { <script> }");
     REQUIRE_MESSAGE(portal.import(folder, "acme", {"--visibility", visibility}) == 0, portal.output);
   }
 };
 
-std::string base_of(const std::string& url) { return url.substr(0, url.find('/', sizeof "/protected/" - 1) + 1); }
+std::string base_of(const std::string& url) {
+  return url.substr(0, url.find('/', sizeof "/protected/" - 1) + 1);
+}
 
 }  // namespace
 
@@ -105,12 +109,34 @@ TEST_CASE("paths lead to nothing but files of the item's source") {
   Library library;
   auto member = library.portal.user("member");
   const auto base = base_of(open_item(member, "inner page"));
-  for (const char* path :
-       {"../page.html", "look/../page.html", "look/../../open/page.html", "..%2fpage.html", "%2e%2e/page.html",
-        "%2e%2e%2fpage.html", "..%252fpage.html", "%252e%252e/page.html", "/etc/passwd", "%2fetc%2fpasswd",
-        "//etc/passwd", "look//style.css", "./page.html", "page.html/", "page.html%00", "page.html%00.png",
-        "..\\page.html", "look%5cstyle.css", "....//page.html", "PAGE.HTML", "look", "look/", "",
-        "%c0%ae%c0%ae/page.html", "page.html;x", "~root", "C:/windows", "page.html%20"}) {
+  for (const char* path : {"../page.html",
+                           "look/../page.html",
+                           "look/../../open/page.html",
+                           "..%2fpage.html",
+                           "%2e%2e/page.html",
+                           "%2e%2e%2fpage.html",
+                           "..%252fpage.html",
+                           "%252e%252e/page.html",
+                           "/etc/passwd",
+                           "%2fetc%2fpasswd",
+                           "//etc/passwd",
+                           "look//style.css",
+                           "./page.html",
+                           "page.html/",
+                           "page.html%00",
+                           "page.html%00.png",
+                           "..\\page.html",
+                           "look%5cstyle.css",
+                           "....//page.html",
+                           "PAGE.HTML",
+                           "look",
+                           "look/",
+                           "",
+                           "%c0%ae%c0%ae/page.html",
+                           "page.html;x",
+                           "~root",
+                           "C:/windows",
+                           "page.html%20"}) {
     CAPTURE(path);
     const auto answer = member.get(base + path);
     // Some are refused as malformed before anything is looked up.
@@ -160,7 +186,9 @@ TEST_CASE("media are sent in ranges") {
   std::string url;
   for (const auto& item : data.at("items")) {
     if (item.at("kind") == "video" && item.at("visibility") == "members") {
-      url = json::parse(member.post("/api/items/" + std::to_string(item.at("id").get<int>()) + "/access", "").body).at("url");
+      url = json::parse(
+                member.post("/api/items/" + std::to_string(item.at("id").get<int>()) + "/access", "").body)
+                .at("url");
     }
   }
   REQUIRE(!url.empty());

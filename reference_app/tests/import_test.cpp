@@ -9,15 +9,18 @@ namespace {
 
 void write_handbook(const fs::path& folder) {
   write(folder / "index.html",
-        "<!doctype html><html><head><title>Handbook &amp; guide</title><link rel=stylesheet href='css/style.css'></head>"
+        "<!doctype html><html><head><title>Handbook &amp; guide</title><link rel=stylesheet "
+        "href='css/style.css'></head>"
         "<body><nav><p>Home | Next | Previous | Contents of this book</p></nav>"
         "<p>Everything that a new colleague needs to know in the first week.</p><img src='img/logo.svg'>"
         "<a href='guide/first%20steps.html'>start</a></body></html>");
   write(folder / "css/style.css", "body { background: url(../img/back.png) }");
   write(folder / "img/logo.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
   write(folder / "img/back.png", "not really a picture");
-  write(folder / "guide/first steps.html", "<title>First steps</title><p>Open the door, then the window, and sit down.</p>");
-  write(folder / "guide/notes.md", "# Field notes\n\nWritten on the train, corrected in the office later on.\n\n![map](map.png)\n");
+  write(folder / "guide/first steps.html",
+        "<title>First steps</title><p>Open the door, then the window, and sit down.</p>");
+  write(folder / "guide/notes.md",
+        "# Field notes\n\nWritten on the train, corrected in the office later on.\n\n![map](map.png)\n");
   write(folder / "guide/map.png", "map");
   write(folder / "guide/poster.png", "poster");
   write(folder / "guide/readme.txt", "A plain line\nand more of the same kind of text below it");
@@ -50,8 +53,8 @@ TEST_CASE("a folder becomes collections and items") {
   auto member = portal.user("member");
   const auto data = bootstrap(member);
 
-  CHECK(titles(data) == std::set<std::string>{"Handbook & guide", "First steps", "Field notes", "Poster", "A plain line",
-                                              "Film", "Talk", "Paper"});
+  CHECK(titles(data) == std::set<std::string>{"Handbook & guide", "First steps", "Field notes", "Poster",
+                                              "A plain line", "Film", "Talk", "Paper"});
   std::map<std::string, json> collections;
   for (const auto& c : data.at("collections")) collections[c.at("name")] = c;
   CHECK(collections.size() == 3);
@@ -107,7 +110,8 @@ TEST_CASE("importing again changes only what has changed") {
     CHECK(stored_files(portal) == files_before);
   }
   SUBCASE("a changed page is one revision further, and only that one") {
-    write(folder / "guide/first steps.html", "<title>First steps, again</title><p>Open the window first, it is warm outside.</p>");
+    write(folder / "guide/first steps.html",
+          "<title>First steps, again</title><p>Open the window first, it is warm outside.</p>");
     REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
     const auto after = bootstrap(staff);
     const auto item = item_titled(after, "First steps, again");
@@ -140,7 +144,8 @@ TEST_CASE("importing again changes only what has changed") {
   SUBCASE("what people have edited stays") {
     const auto id = std::to_string(item_titled(before, "First steps").at("id").get<int>());
     REQUIRE(staff.patch("/api/items/" + id, R"({"title":"My own title"})").status == 200);
-    write(folder / "guide/first steps.html", "<title>Other</title><p>A new summary that is long enough to be one.</p>");
+    write(folder / "guide/first steps.html",
+          "<title>Other</title><p>A new summary that is long enough to be one.</p>");
     REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
     const auto item = item_titled(bootstrap(staff), "My own title");
     REQUIRE(!item.is_null());
@@ -185,7 +190,8 @@ TEST_CASE("the same folder in two sites is two contents") {
   const auto b = item_titled(bootstrap(globex), "First steps");
   CHECK(a.at("id") != b.at("id"));
   CHECK(acme.get("/api/items/" + std::to_string(b.at("id").get<int>())).status == 404);
-  CHECK(acme.patch("/api/items/" + std::to_string(b.at("id").get<int>()), R"({"title":"mine"})").status == 404);
+  CHECK(acme.patch("/api/items/" + std::to_string(b.at("id").get<int>()), R"({"title":"mine"})").status ==
+        404);
   CHECK(acme.post("/api/items/" + std::to_string(b.at("id").get<int>()) + "/access", "").status == 404);
 }
 
@@ -196,7 +202,8 @@ TEST_CASE("folders that cannot be imported are refused with the reason") {
     std::string folder;
     std::string words;
   };
-  for (const auto& [folder, words] : {Case{"missing", "there is no folder"}, Case{"file.html", "is no folder"}}) {
+  for (const auto& [folder, words] :
+       {Case{"missing", "there is no folder"}, Case{"file.html", "is no folder"}}) {
     CAPTURE(folder);
     CHECK(portal.import(portal.folder(folder)) != 0);
     CHECK_MESSAGE(portal.output.find(words) != std::string::npos, portal.output);

@@ -35,13 +35,16 @@ TEST_CASE("references lead to files of the same folder or to nothing") {
 TEST_CASE("facts of pages, well formed or not") {
   const auto facts = html_facts(
       "<html><head><title> A  title\n here</title><meta name=Description content='About this page'>"
-      "<link rel='stylesheet' href='s.css'><link rel=canonical href='c.html'><style>@import 'i.css'; a{background:url( \"u.png\" )}</style>"
-      "<body><script src=x.js></script><img src=a.png srcset='b.png 1x, c.png 2x'><video poster=p.jpg><source src=v.mp4></video>"
+      "<link rel='stylesheet' href='s.css'><link rel=canonical href='c.html'><style>@import 'i.css'; "
+      "a{background:url( \"u.png\" )}</style>"
+      "<body><script src=x.js></script><img src=a.png srcset='b.png 1x, c.png 2x'><video "
+      "poster=p.jpg><source src=v.mp4></video>"
       "<p>First",
       "index.html");
   CHECK(facts.title == "A title here");
   CHECK(facts.summary == "About this page");
-  CHECK(facts.uses == std::vector<std::string>{"s.css", "u.png", "i.css", "x.js", "a.png", "b.png", "c.png", "p.jpg", "v.mp4"});
+  CHECK(facts.uses == std::vector<std::string>{"s.css", "u.png", "i.css", "x.js", "a.png", "b.png", "c.png",
+                                               "p.jpg", "v.mp4"});
 
   CHECK(html_facts("", "a.html").title.empty());
   CHECK(html_facts("<h1>Only a heading</h1>", "a.html").title == "Only a heading");
@@ -52,7 +55,8 @@ TEST_CASE("facts of pages, well formed or not") {
 }
 
 TEST_CASE("facts of Markdown and text") {
-  const auto facts = markdown_facts("# The *title*\n\nA paragraph of a certain length.\n\n![x](img/x.png)", "docs/a.md");
+  const auto facts =
+      markdown_facts("# The *title*\n\nA paragraph of a certain length.\n\n![x](img/x.png)", "docs/a.md");
   CHECK(facts.title == "The title");
   CHECK(facts.summary == "A paragraph of a certain length.");
   CHECK(facts.uses == std::vector<std::string>{"docs/img/x.png"});

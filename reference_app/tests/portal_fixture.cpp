@@ -22,17 +22,19 @@ foundation::SiteDefinition site(const std::string& provider, const std::string& 
   definition.slug = slug;
   definition.name = slug + " Portal";
   definition.hosts = {slug + ".localhost"};
-  definition.users = {{"member@" + slug + ".test", "Member", "correct horse battery", mpf::auth::Role::member},
-                      {"other@" + slug + ".test", "Other", "correct horse battery", mpf::auth::Role::member},
-                      {"staff@" + slug + ".test", "Staff", "correct horse battery", mpf::auth::Role::staff}};
+  definition.users = {
+      {"member@" + slug + ".test", "Member", "correct horse battery", mpf::auth::Role::member},
+      {"other@" + slug + ".test", "Other", "correct horse battery", mpf::auth::Role::member},
+      {"staff@" + slug + ".test", "Staff", "correct horse battery", mpf::auth::Role::staff}};
   return definition;
 }
 
 }  // namespace
 
 mpf::Modules portal_modules() {
-  return mpf::modules<foundation::SiteModule, user::AccountModule, content::CollectionModule, content::ItemModule,
-                      content::ImportModule, foundation::SampleModule, frontend::PortalModule>();
+  return mpf::modules<foundation::SiteModule, user::AccountModule, content::CollectionModule,
+                      content::ItemModule, content::ImportModule, foundation::SampleModule,
+                      frontend::PortalModule>();
 }
 
 Portal::Portal()
@@ -40,7 +42,8 @@ Portal::Portal()
       application_(portal_modules(), {.name = "portal", .version = "test", .profiles = &profiles()}) {
   application_.start(options());
   application_.run([](const mpf::Services& services) {
-    for (const auto& [provider, slug] : {std::pair{"first", "acme"}, {"first", "beta"}, {"second", "globex"}}) {
+    for (const auto& [provider, slug] :
+         {std::pair{"first", "acme"}, {"first", "beta"}, {"second", "globex"}}) {
       foundation::apply_definition(services, site(provider, slug));
     }
   });
@@ -64,8 +67,9 @@ Browser Portal::visitor(const std::string& site) {
 
 Browser Portal::user(const std::string& name, const std::string& site) {
   auto browser = visitor(site);
-  const auto answer = browser.post("/api/account/sign-in",
-                                   json{{"email", name + "@" + site + ".test"}, {"password", "correct horse battery"}}.dump());
+  const auto answer = browser.post(
+      "/api/account/sign-in",
+      json{{"email", name + "@" + site + ".test"}, {"password", "correct horse battery"}}.dump());
   REQUIRE_MESSAGE(answer.status == 200, answer.body);
   browser.csrf = json::parse(answer.body).at("csrf");
   return browser;

@@ -12,7 +12,8 @@ void fill(Portal& portal) {
   write(folder / "two.html", "<title>Two</title>");
   REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
   write(portal.folder("secret") / "plan.html", "<title>Secret plan</title>");
-  REQUIRE_MESSAGE(portal.import(portal.folder("secret"), "acme", {"--visibility", "staff"}) == 0, portal.output);
+  REQUIRE_MESSAGE(portal.import(portal.folder("secret"), "acme", {"--visibility", "staff"}) == 0,
+                  portal.output);
 }
 
 }  // namespace
@@ -131,8 +132,9 @@ TEST_CASE("unsafe requests need the CSRF token, and come from the site itself") 
 TEST_CASE("accounts: signing up, in and out") {
   Portal portal;
   auto visitor = portal.visitor();
-  const auto up = visitor.post("/api/account/sign-up",
-                               R"({"name":"New","email":" New@Example.test ","password":"a long enough password"})");
+  const auto up =
+      visitor.post("/api/account/sign-up",
+                   R"({"name":"New","email":" New@Example.test ","password":"a long enough password"})");
   REQUIRE_MESSAGE(up.status == 201, up.body);
   const auto cookie_before = visitor.cookies;
   visitor.csrf = json::parse(up.body).at("csrf");
@@ -154,17 +156,26 @@ TEST_CASE("accounts: signing up, in and out") {
   CHECK(bootstrap(thief).at("user").is_null());
 
   auto again = portal.visitor();
-  CHECK(again.post("/api/account/sign-up", R"({"name":"N","email":"new@example.test","password":"a long enough password"})")
+  CHECK(again
+            .post("/api/account/sign-up",
+                  R"({"name":"N","email":"new@example.test","password":"a long enough password"})")
             .body.find("taken") != std::string::npos);
-  const auto weak = again.post("/api/account/sign-up", R"({"name":"N","email":"nonsense","password":"short"})");
+  const auto weak =
+      again.post("/api/account/sign-up", R"({"name":"N","email":"nonsense","password":"short"})");
   CHECK(weak.status == 422);
   CHECK(json::parse(weak.body).at("errors").size() == 2);
-  CHECK(again.post("/api/account/sign-in", R"({"email":"new@example.test","password":"wrong wrong wrong"})").status == 401);
-  CHECK(again.post("/api/account/sign-in", R"({"email":"nobody@example.test","password":"wrong wrong wrong"})").status == 401);
+  CHECK(again.post("/api/account/sign-in", R"({"email":"new@example.test","password":"wrong wrong wrong"})")
+            .status == 401);
+  CHECK(
+      again.post("/api/account/sign-in", R"({"email":"nobody@example.test","password":"wrong wrong wrong"})")
+          .status == 401);
 
   // The same person on another site is somebody else.
   auto globex = portal.visitor("globex");
-  CHECK(globex.post("/api/account/sign-in", R"({"email":"new@example.test","password":"a long enough password"})").status == 401);
+  CHECK(
+      globex
+          .post("/api/account/sign-in", R"({"email":"new@example.test","password":"a long enough password"})")
+          .status == 401);
 }
 
 TEST_CASE("unknown hosts and paths") {

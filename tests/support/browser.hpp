@@ -42,10 +42,15 @@ class Browser {
   std::map<std::string, std::string> extra_headers;
 
   Answer get(std::string_view target) { return send("GET", target, {}, {}); }
-  Answer post(std::string_view target, std::string_view json) { return send("POST", target, json, "application/json"); }
-  Answer patch(std::string_view target, std::string_view json) { return send("PATCH", target, json, "application/json"); }
+  Answer post(std::string_view target, std::string_view json) {
+    return send("POST", target, json, "application/json");
+  }
+  Answer patch(std::string_view target, std::string_view json) {
+    return send("PATCH", target, json, "application/json");
+  }
 
-  Answer send(std::string_view method, std::string_view target, std::string_view body, std::string_view type) {
+  Answer send(std::string_view method, std::string_view target, std::string_view body,
+              std::string_view type) {
     std::string text;
     text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: ").append(host_).append("\r\n");
     text += "Connection: close\r\n";
@@ -58,7 +63,8 @@ class Browser {
       }
       text += "\r\n";
     }
-    for (const auto& [name, value] : extra_headers) text.append(name).append(": ").append(value).append("\r\n");
+    for (const auto& [name, value] : extra_headers)
+      text.append(name).append(": ").append(value).append("\r\n");
     if (method != "GET" && method != "HEAD") {
       if (!csrf.empty()) text.append("X-CSRF-Token: ").append(csrf).append("\r\n");
       if (!type.empty()) text.append("Content-Type: ").append(type).append("\r\n");

@@ -19,7 +19,8 @@ Collection add_collection(const orm::SiteScope& scope, std::string_view name, st
   std::string base = mpf::slugify(collection.name).substr(0, 180);
   if (base.empty()) base = "collection";
   collection.slug = base;
-  for (int number = 2; scope.query<Collection>().where(orm::f<&Collection::slug> == collection.slug).exists(); ++number) {
+  for (int number = 2; scope.query<Collection>().where(orm::f<&Collection::slug> == collection.slug).exists();
+       ++number) {
     collection.slug = base + "-" + std::to_string(number);
   }
   scope.insert(collection);

@@ -14,12 +14,13 @@ namespace portal::content {
 
 struct ImportOptions {
   std::filesystem::path folder;
-  std::optional<std::string> collection;   ///< name of the top collection; default: after the folder
-  std::optional<Visibility> visibility;    ///< of new items; default: as the last time, first members
+  std::optional<std::string> collection;  ///< name of the top collection; default: after the folder
+  std::optional<Visibility> visibility;   ///< of new items; default: as the last time, first members
 };
 
-/// Imports a folder, tasks running in this process too, and shows how far it is. Errors of the folder; Error(unavailable) when the
-/// import ends incomplete.
-void import_folder(mpf::CommandContext& ctx, const mpf::tenant::CurrentSite& site, const ImportOptions& options);
+/// Imports a folder, tasks running in this process too, and shows how far it is. Errors of the folder;
+/// Error(unavailable) when the import ends incomplete.
+void import_folder(mpf::CommandContext& ctx, const mpf::tenant::CurrentSite& site,
+                   const ImportOptions& options);
 
 }  // namespace portal::content

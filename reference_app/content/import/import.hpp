@@ -40,6 +40,10 @@ struct ImportProgress {
 ImportProgress import_progress(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                                const StartedImport& started);
 
+/// Throws what keeps database or storage from being written, if anything does.
+void check_writable(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                    const StartedImport& started);
+
 /// The tasks. In the order in which they run.
 void add_import_tasks(mpf::Setup& s);
 

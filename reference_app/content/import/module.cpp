@@ -16,7 +16,8 @@
 
 namespace portal::content {
 
-void import_folder(mpf::CommandContext& ctx, const mpf::tenant::CurrentSite& site, const ImportOptions& options) {
+void import_folder(mpf::CommandContext& ctx, const mpf::tenant::CurrentSite& site,
+                   const ImportOptions& options) {
   using namespace std::chrono_literals;
   const auto begin = mpf::fiber::SteadyClock::now();
   const auto started = start_import(ctx, site, options);
@@ -24,17 +25,27 @@ void import_folder(mpf::CommandContext& ctx, const mpf::tenant::CurrentSite& sit
   ctx.start_worker();
   auto bar = ctx.progress(fmt::format("importing into {}", site.slug));
   auto progress = import_progress(ctx, site, started);
+  auto moved = begin;
   while (!progress.ended) {
     bar.update(progress.done, progress.total, progress.problem);
     mpf::fiber::sleep_for(50ms);
+    const auto done = progress.done;
     progress = import_progress(ctx, site, started);
+    const auto now = mpf::fiber::SteadyClock::now();
+    if (progress.done != done) moved = now;
+    if (now - moved > 3s) {
+      // Tasks cannot write down that they fail where the database cannot be written: this tells.
+      check_writable(ctx, site, started);
+      moved = now;
+    }
   }
   if (!progress.problem.empty()) {
     bar.finish(fmt::format("imported {} of {} files", progress.done, progress.total));
-    mpf::fail(mpf::ErrorKind::unavailable,
-              fmt::format("the import is incomplete: {}; mend that and run the same import again, it goes on where "
-                          "this one ended",
-                          progress.problem));
+    mpf::fail(
+        mpf::ErrorKind::unavailable,
+        fmt::format("the import is incomplete: {}; mend that and run the same import again, it goes on where "
+                    "this one ended",
+                    progress.problem));
   }
   const std::chrono::duration<double> took = mpf::fiber::SteadyClock::now() - begin;
   bar.finish(fmt::format("{} files in {:.1f} s", progress.done, took.count()));
@@ -49,7 +60,8 @@ void ImportModule::setup(mpf::Setup& s) {
       .choice("visibility", {"everyone", "members", "staff"}, "Who may open new items (first: members)")
       .run([](mpf::CommandContext& ctx) {
         const auto site = ctx.find_site(ctx.text("site"));
-        ImportOptions options{.folder = ctx.text("folder"), .collection = ctx.find("collection"), .visibility = {}};
+        ImportOptions options{
+            .folder = ctx.text("folder"), .collection = ctx.find("collection"), .visibility = {}};
         if (const auto visibility = ctx.find("visibility")) {
           options.visibility = mpf::parse_enum<Visibility>(*visibility);
         }

@@ -41,7 +41,8 @@ std::string shorten(std::string text, std::size_t characters) {
 }
 
 void add_unique(std::vector<std::string>& list, std::string value) {
-  if (!value.empty() && std::find(list.begin(), list.end(), value) == list.end()) list.push_back(std::move(value));
+  if (!value.empty() && std::find(list.begin(), list.end(), value) == list.end())
+    list.push_back(std::move(value));
 }
 
 /// Collects the facts while libxml2 reads the page: no tree is built.
@@ -207,7 +208,8 @@ std::vector<std::string> css_uses(std::string_view css, std::string_view path) {
     const auto end = css.find(')', start);
     if (end != css.npos) add_unique(uses, resolve_reference(path, css.substr(start, end - start)));
   }
-  for (auto at = css.find("@import"); at != css.npos; at = css.find("@import", at + 7)) quoted(skip_spaces(at + 7));
+  for (auto at = css.find("@import"); at != css.npos; at = css.find("@import", at + 7))
+    quoted(skip_spaces(at + 7));
   return uses;
 }
 
@@ -223,7 +225,8 @@ PageFacts html_facts(std::string_view html, std::string_view path) {
     static_cast<FactsReader*>(self)->end(reinterpret_cast<const char*>(name));
   };
   const auto characters = [](void* self, const xmlChar* text, int size) {
-    static_cast<FactsReader*>(self)->characters({reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)});
+    static_cast<FactsReader*>(self)->characters(
+        {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)});
   };
   handler.characters = characters;
   handler.cdataBlock = characters;
@@ -234,7 +237,8 @@ PageFacts html_facts(std::string_view html, std::string_view path) {
                                mpf::is_valid_utf8(html) ? XML_CHAR_ENCODING_UTF8 : XML_CHAR_ENCODING_8859_1),
       &htmlFreeParserCtxt);
   if (!context) throw std::bad_alloc();
-  htmlCtxtUseOptions(context.get(), HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
+  htmlCtxtUseOptions(context.get(),
+                     HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
   constexpr std::size_t piece = 1U << 20U;
   for (std::size_t at = 0; at < html.size(); at += piece) {
     const auto size = static_cast<int>(std::min(piece, html.size() - at));
@@ -276,7 +280,8 @@ std::string title_of_name(std::string_view file_name) {
   if (dot != file_name.npos && dot > 0) file_name = file_name.substr(0, dot);
   // "03-operation": the number only puts files in order.
   const auto digits = file_name.find_first_not_of("0123456789");
-  if (digits != file_name.npos && digits > 0 && digits <= 3 && (file_name[digits] == '-' || file_name[digits] == '_')) {
+  if (digits != file_name.npos && digits > 0 && digits <= 3 &&
+      (file_name[digits] == '-' || file_name[digits] == '_')) {
     const auto rest = file_name.find_first_not_of("-_ ", digits);
     if (rest != file_name.npos) file_name.remove_prefix(rest);
   }

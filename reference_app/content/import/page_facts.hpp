@@ -13,8 +13,9 @@ struct PageFacts {
   std::vector<std::string> uses;  ///< files of the same source that it shows: paths below the source's folder
 };
 
-/// Facts of an HTML page. `path` is the page's own below the source's folder; references that lead outside the
-/// folder or to other hosts are left out. Pages are taken as they are: malformed ones give what can be read.
+/// Facts of an HTML page. `path` is the page's own below the source's folder; references that lead outside
+/// the folder or to other hosts are left out. Pages are taken as they are: malformed ones give what can be
+/// read.
 PageFacts html_facts(std::string_view html, std::string_view path);
 
 /// Facts of a Markdown document: the first heading, the first paragraph, the images.

@@ -80,7 +80,8 @@ const char* unfit(std::string_view path) {
   if (!mpf::is_valid_utf8(path)) return "the name is not UTF-8";
   if (path.size() > max_path_bytes) return "the path is longer than 1000 bytes";
   for (const char c : path) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') return "the name has a control character or backslash";
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\')
+      return "the name has a control character or backslash";
   }
   return nullptr;
 }
@@ -101,7 +102,8 @@ std::optional<FileType> file_type(std::string_view file_name) {
   const auto dot = name.rfind('.');
   if (dot == name.npos || dot == 0) return std::nullopt;
   const auto ending = mpf::to_lower_ascii(name.substr(dot + 1));
-  const auto found = std::find_if(endings.begin(), endings.end(), [&](const Ending& e) { return e.ending == ending; });
+  const auto found =
+      std::find_if(endings.begin(), endings.end(), [&](const Ending& e) { return e.ending == ending; });
   if (found == endings.end()) return std::nullopt;
   return found->type;
 }
@@ -110,16 +112,20 @@ fs::path check_folder(const fs::path& folder) {
   std::error_code error;
   const auto canonical = fs::canonical(folder, error);
   if (error == std::errc::permission_denied) {
-    mpf::fail(mpf::ErrorKind::denied, fmt::format("no permission to read '{}': run the import as a user who may", folder.string()));
+    mpf::fail(mpf::ErrorKind::denied,
+              fmt::format("no permission to read '{}': run the import as a user who may", folder.string()));
   }
   if (error) {
-    mpf::fail(mpf::ErrorKind::not_found, fmt::format("there is no folder '{}': give the path of the folder to import", folder.string()));
+    mpf::fail(mpf::ErrorKind::not_found,
+              fmt::format("there is no folder '{}': give the path of the folder to import", folder.string()));
   }
   if (!fs::is_directory(canonical)) {
-    mpf::fail(mpf::ErrorKind::invalid, fmt::format("'{}' is no folder: give the folder that the file lies in", folder.string()));
+    mpf::fail(mpf::ErrorKind::invalid,
+              fmt::format("'{}' is no folder: give the folder that the file lies in", folder.string()));
   }
   if (::access(canonical.c_str(), R_OK | X_OK) != 0) {
-    mpf::fail(mpf::ErrorKind::denied, fmt::format("no permission to read '{}': run the import as a user who may", folder.string()));
+    mpf::fail(mpf::ErrorKind::denied,
+              fmt::format("no permission to read '{}': run the import as a user who may", folder.string()));
   }
   return canonical;
 }
@@ -135,12 +141,17 @@ Scan scan_folder(const fs::path& folder) {
   Scan scan;
   std::error_code error;
   fs::recursive_directory_iterator at(root, fs::directory_options::none, error);
-  if (error) mpf::fail(mpf::ErrorKind::unavailable, fmt::format("reading '{}' failed: {}", root.string(), error.message()));
+  if (error)
+    mpf::fail(mpf::ErrorKind::unavailable,
+              fmt::format("reading '{}' failed: {}", root.string(), error.message()));
   for (; at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (error) mpf::fail(mpf::ErrorKind::unavailable, fmt::format("reading '{}' failed: {}", root.string(), error.message()));
+    if (error)
+      mpf::fail(mpf::ErrorKind::unavailable,
+                fmt::format("reading '{}' failed: {}", root.string(), error.message()));
     const auto path = at->path().lexically_relative(root).generic_string();
     const auto leave_out = [&](std::string_view reason) {
-      scan.left_out.push_back(fmt::format("{}: {}", mpf::is_valid_utf8(path) ? path : "(unreadable name)", reason));
+      scan.left_out.push_back(
+          fmt::format("{}: {}", mpf::is_valid_utf8(path) ? path : "(unreadable name)", reason));
     };
     const auto status = at->symlink_status(error);
     if (error || status.type() == fs::file_type::not_found) continue;
@@ -180,7 +191,8 @@ Scan scan_folder(const fs::path& folder) {
   scan.folders.emplace_back();
   for (const auto& file : scan.files) {
     if (!file_type(file.path)->kind) continue;
-    for (auto slash = file.path.find('/'); slash != std::string::npos; slash = file.path.find('/', slash + 1)) {
+    for (auto slash = file.path.find('/'); slash != std::string::npos;
+         slash = file.path.find('/', slash + 1)) {
       scan.folders.push_back(file.path.substr(0, slash));
     }
   }
@@ -188,7 +200,9 @@ Scan scan_folder(const fs::path& folder) {
   scan.folders.erase(std::unique(scan.folders.begin(), scan.folders.end()), scan.folders.end());
   // Parents must come before children even where '/' sorts after other characters.
   std::stable_sort(scan.folders.begin(), scan.folders.end(), [](const std::string& a, const std::string& b) {
-    const auto depth = [](const std::string& s) { return s.empty() ? -1 : std::count(s.begin(), s.end(), '/'); };
+    const auto depth = [](const std::string& s) {
+      return s.empty() ? -1 : std::count(s.begin(), s.end(), '/');
+    };
     return depth(a) < depth(b);
   });
   return scan;

@@ -28,14 +28,15 @@ struct FoundFile {
 };
 
 struct Scan {
-  std::vector<std::string> folders;  ///< with files to import in or below them, parents first, "" the first
-  std::vector<FoundFile> files;      ///< index pages first, then in the order people sort names
+  std::vector<std::string> folders;   ///< with files to import in or below them, parents first, "" the first
+  std::vector<FoundFile> files;       ///< index pages first, then in the order people sort names
   std::vector<std::string> left_out;  ///< "path: reason"
 };
 
 /// Walks a folder. Symbolic links, hidden files and what is no regular file are left out, as are names that
-/// are not UTF-8, contain control characters or backslashes, or are too long; the reasons are told. Error(not_found), Error(invalid)
-/// or Error(denied), saying what to do, when the folder itself cannot be read. Blocks.
+/// are not UTF-8, contain control characters or backslashes, or are too long; the reasons are told.
+/// Error(not_found), Error(invalid) or Error(denied), saying what to do, when the folder itself cannot be
+/// read. Blocks.
 Scan scan_folder(const std::filesystem::path& folder);
 
 /// Size and time of one file, or nothing when it is gone or no regular file any more. Blocks.

@@ -1,8 +1,10 @@
+#include <string>
 #include <utility>
 
 #include <mpf/db/database.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
+#include <mpf/storage/storage.hpp>
 #include <mpf/task/queue.hpp>
 
 #include "content/collection/tree.hpp"
@@ -17,7 +19,11 @@ namespace {
 
 constexpr std::string_view job_kind = "import";
 
-Source make_source(const orm::SiteScope& scope, const std::filesystem::path& folder, const ImportOptions& options) {
+/// Less free room than this is a full disk.
+constexpr std::size_t probe_bytes = 256 * 1024;
+
+Source make_source(const orm::SiteScope& scope, const std::filesystem::path& folder,
+                   const ImportOptions& options) {
   Source source;
   source.folder = folder.string();
   source.name = options.collection.value_or(title_of_name(folder.filename().string()));
@@ -43,7 +49,8 @@ StartedImport start_import(const mpf::Services& services, const mpf::tenant::Cur
     Source source = found ? std::move(*found) : make_source(scope, folder, options);
     auto& tasks = services.tasks();
     const auto key = source.id.to_string();
-    if (const auto job = tasks.active_job(job_kind, key, site.id)) return StartedImport{source.id, *job, true};
+    if (const auto job = tasks.active_job(job_kind, key, site.id))
+      return StartedImport{source.id, *job, true};
 
     if (options.visibility) source.visibility = *options.visibility;
     if (options.collection && source.name != *options.collection) {
@@ -94,6 +101,20 @@ ImportProgress import_progress(const mpf::Services& services, const mpf::tenant:
     if (!task.last_error.empty() && task.state != mpf::task::State::done) progress.problem = task.last_error;
   }
   return progress;
+}
+
+void check_writable(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                    const StartedImport& started) {
+  auto& storage = services.storage();
+  storage.remove(storage.put(std::string(probe_bytes, '\0'), {.folder = "probe", .extension = {}}).name);
+  services.db().transaction([&](mpf::db::Transaction&) {
+    const auto scope = services.site_scope(site.id);
+    const auto source = scope.get<Source>(started.source);
+    // A write that changes nothing, but needs the room of one that does.
+    scope.query<Source>()
+        .where(orm::f<&Source::id> == source.id)
+        .update(orm::set<&Source::problem>(source.problem));
+  });
 }
 
 }  // namespace portal::content

@@ -60,6 +60,34 @@ struct Taken {
   PageFacts facts;
 };
 
+/// Removes the files that a failing task has put into storage: on a full disk nothing else could be written
+/// down, not even that the task has failed.
+class UnrecordedFiles {
+ public:
+  explicit UnrecordedFiles(mpf::storage::Storage& storage) : storage_(storage) {}
+  ~UnrecordedFiles() {
+    const mpf::fiber::ShieldScope shield;
+    for (const auto& name : names_) {
+      try {
+        storage_.remove(name);
+      } catch (const std::exception& error) {
+        mpf::log::warning("'{}' is left for the sweep at the end of an import: {}", name, error.what());
+      }
+    }
+  }
+  UnrecordedFiles(const UnrecordedFiles&) = delete;
+  UnrecordedFiles& operator=(const UnrecordedFiles&) = delete;
+
+  void add(const std::string& name) {
+    if (!name.empty()) names_.push_back(name);
+  }
+  void keep() noexcept { names_.clear(); }
+
+ private:
+  mpf::storage::Storage& storage_;
+  std::vector<std::string> names_;
+};
+
 bool is_text(std::string_view content_type) { return content_type.starts_with("text/"); }
 
 /// Reads what there is to know of a file and puts a copy into storage, unless it is as it was.
@@ -68,7 +96,8 @@ void take(Taken& taken, const Source& source, mpf::storage::Storage& storage, co
   taken.kind = type->kind;
   taken.content_type = type->content_type;
   const auto path = std::filesystem::path(source.folder) / taken.found.path;
-  const bool text = is_text(type->content_type) && static_cast<std::size_t>(taken.found.size) <= max_text_bytes;
+  const bool text =
+      is_text(type->content_type) && static_cast<std::size_t>(taken.found.size) <= max_text_bytes;
   if (text) {
     mpf::fiber::offload([&] {
       const auto content = mpf::read_file(path, max_text_bytes * 2);
@@ -144,8 +173,8 @@ void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
 
   auto item = scope.query<Item>().where(orm::f<&Item::file> == file.id).first();
   if (!item) {
-    auto made = new_item(source, file, *taken.kind, taken.entry->collection, taken.entry->position, title_for(taken),
-                         taken.facts.summary);
+    auto made = new_item(source, file, *taken.kind, taken.entry->collection, taken.entry->position,
+                         title_for(taken), taken.facts.summary);
     scope.insert(made);
     return;
   }
@@ -197,8 +226,9 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
       const auto slash = path.rfind('/');
       const auto folder = collections.find(slash == std::string::npos ? "" : path.substr(0, slash));
       // Folders of assets alone have no collection; their files need none.
-      parts.back().files.push_back(
-          {path, folder == collections.end() ? source->collection.id : folder->second, static_cast<std::int64_t>(at)});
+      parts.back().files.push_back({path,
+                                    folder == collections.end() ? source->collection.id : folder->second,
+                                    static_cast<std::int64_t>(at)});
     }
     ctx.tasks().enqueue_many(parts, {.site = ctx.site_id(), .job = ctx.task().job()});
     scope.query<Source>()
@@ -232,6 +262,7 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
 
   std::vector<mpf::Id> unchanged;
   std::vector<Taken> taken;
+  UnrecordedFiles unrecorded(ctx.storage());
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!found[i]) continue;  // gone since the scan: retired at the end
     const auto before = known.find(paths[i]);
@@ -245,6 +276,7 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
     file.found = *found[i];
     if (before != known.end()) file.before = std::move(before->second);
     take(file, *source, ctx.storage(), folder);
+    unrecorded.add(file.stored.name);
     taken.push_back(std::move(file));
     ctx.task().progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(paths.size()));
   }
@@ -258,6 +290,7 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
     if (!taken.empty()) content_changed(ctx, ctx.site_id());
     ctx.task().complete_in(tx);
   });
+  unrecorded.keep();
 }
 
 namespace {
@@ -265,7 +298,7 @@ namespace {
 /// Pages and files of the import that has ended, as its last task sees them.
 struct Outcome {
   std::vector<File> files;
-  std::unordered_map<mpf::Id, Item> items;  // by file
+  std::unordered_map<mpf::Id, Item> items;               // by file
   std::unordered_map<std::string, mpf::Id> collections;  // by folder
 };
 
@@ -305,10 +338,11 @@ void settle_items(const orm::SiteScope& scope, const Source& source, Outcome& ou
     if (found == outcome.items.end()) {
       if (wanted) {
         const auto slash = file.path.rfind('/');
-        const auto folder = outcome.collections.find(slash == std::string::npos ? "" : file.path.substr(0, slash));
+        const auto folder =
+            outcome.collections.find(slash == std::string::npos ? "" : file.path.substr(0, slash));
         auto item = new_item(source, file, *kind,
-                             folder == outcome.collections.end() ? source.collection.id : folder->second, position,
-                             title_of_name(file.path), {});
+                             folder == outcome.collections.end() ? source.collection.id : folder->second,
+                             position, title_of_name(file.path), {});
         scope.insert(item);
         outcome.items.emplace(file.id, std::move(item));
       }
@@ -332,12 +366,14 @@ void settle_items(const orm::SiteScope& scope, const Source& source, Outcome& ou
 }
 
 /// Retires collections of folders that are gone, once nothing is left in them.
-void settle_collections(const orm::SiteScope& scope, const Source& source, const Outcome& outcome, mpf::Timestamp now) {
+void settle_collections(const orm::SiteScope& scope, const Source& source, const Outcome& outcome,
+                        mpf::Timestamp now) {
   std::unordered_set<std::string> alive;
   for (const auto& file : outcome.files) {
     const auto item = outcome.items.find(file.id);
     if (item == outcome.items.end() || item->second.retired_at) continue;
-    for (auto slash = file.path.find('/'); slash != std::string::npos; slash = file.path.find('/', slash + 1)) {
+    for (auto slash = file.path.find('/'); slash != std::string::npos;
+         slash = file.path.find('/', slash + 1)) {
       alive.insert(file.path.substr(0, slash));
     }
   }
@@ -351,9 +387,11 @@ void settle_collections(const orm::SiteScope& scope, const Source& source, const
 
 /// Removes stored files that no row mentions: replaced versions, and copies of tasks that were cut short.
 /// No other import of this source runs, so none is about to be mentioned.
-void sweep_storage(const orm::SiteScope& scope, const Source& source, mpf::storage::Storage& storage, const std::string& folder) {
+void sweep_storage(const orm::SiteScope& scope, const Source& source, mpf::storage::Storage& storage,
+                   const std::string& folder) {
   std::unordered_set<std::string> mentioned;
-  for (auto& [stored] : scope.query<File>().where(orm::f<&File::source> == source.id).select<&File::stored>()) {
+  for (auto& [stored] :
+       scope.query<File>().where(orm::f<&File::source> == source.id).select<&File::stored>()) {
     mentioned.insert(std::move(stored));
   }
   std::vector<std::string> orphans;
@@ -374,7 +412,8 @@ void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
   if (job.failed > 0) {
     // Files whose task failed were not met, but they are not gone: nothing may be retired.
     std::string reason;
-    for (const auto& task : ctx.tasks().list({.state = mpf::task::State::failed, .job = job.id, .limit = 1})) {
+    for (const auto& task :
+         ctx.tasks().list({.state = mpf::task::State::failed, .job = job.id, .limit = 1})) {
       reason = task.last_error;
     }
     source->problem = fmt::format("{} of {} parts failed: {}", job.failed, job.total, reason);
@@ -400,9 +439,11 @@ void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
 }
 
 void add_import_tasks(mpf::Setup& s) {
-  const mpf::task::TaskOptions options{.max_attempts = 4,
-                                       .backoff = {.base = std::chrono::milliseconds(500), .max = std::chrono::seconds(5)},
-                                       .timeout = std::chrono::minutes(30)};
+  const mpf::task::TaskOptions options{
+      .max_attempts = 4,
+      .backoff = {.base = std::chrono::milliseconds(500), .max = std::chrono::seconds(5)},
+      .timeout = std::chrono::minutes(30),
+      .max_crashes = 20};
   s.task<ImportScan>("content.import_scan", import_scan, options);
   s.task<ImportFiles>("content.import_files", import_files, options);
   s.task<ImportFinish>("content.import_finish", import_finish, options);

@@ -33,14 +33,15 @@ void update_file_visibility(const orm::SiteScope& scope, mpf::Id source) {
 
   // From the items along what they use, the most open first, so that each file is settled when first met.
   std::vector<std::pair<Visibility, std::string>> starts;
-  for (const auto& item : scope.query<Item>()
-                              .where(orm::f<&Item::file, &File::source> == source &&
-                                     orm::f<&Item::retired_at>.is_null())
-                              .with<&Item::file>()
-                              .all()) {
+  for (const auto& item :
+       scope.query<Item>()
+           .where(orm::f<&Item::file, &File::source> == source && orm::f<&Item::retired_at>.is_null())
+           .with<&Item::file>()
+           .all()) {
     starts.emplace_back(item.visibility, item.file->path);
   }
-  std::stable_sort(starts.begin(), starts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(starts.begin(), starts.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::unordered_map<std::string, bool> met;
   for (const auto& [visibility, start] : starts) {
     std::vector<std::string> open{start};
@@ -61,8 +62,9 @@ void update_file_visibility(const orm::SiteScope& scope, mpf::Id source) {
   constexpr std::size_t at_once = 500;
   for (const auto& [visibility, ids] : changes) {
     for (std::size_t at = 0; at < ids.size(); at += at_once) {
-      const std::vector<mpf::Id> part(ids.begin() + static_cast<std::ptrdiff_t>(at),
-                                      ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + at_once, ids.size())));
+      const std::vector<mpf::Id> part(
+          ids.begin() + static_cast<std::ptrdiff_t>(at),
+          ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + at_once, ids.size())));
       scope.query<File>().where(orm::f<&File::id>.in(part)).update(orm::set<&File::visibility>(visibility));
     }
   }

@@ -73,9 +73,9 @@ Response grant_access(Context& ctx) {
                         .where(orm::f<&Item::id> == id && orm::f<&Item::retired_at>.is_null())
                         .with<&Item::file>()
                         .first();
-  const auto appearance =
-      item ? appearance_of(item->visibility, viewer_of(ctx.user())) : Appearance::hidden;
-  if (appearance == Appearance::hidden) throw mpf::Error(mpf::ErrorKind::not_found, "no item " + id.to_string());
+  const auto appearance = item ? appearance_of(item->visibility, viewer_of(ctx.user())) : Appearance::hidden;
+  if (appearance == Appearance::hidden)
+    throw mpf::Error(mpf::ErrorKind::not_found, "no item " + id.to_string());
   if (appearance == Appearance::locked) {
     throw mpf::Error(mpf::ErrorKind::unauthenticated, "item " + id.to_string() + " is for members",
                      "Sign in to open this");
@@ -83,7 +83,8 @@ Response grant_access(Context& ctx) {
   const auto holder = ctx.identity().holder();
   if (!holder) {
     // Unsafe requests carry a CSRF token, which visitors get with the cookie that tells them apart.
-    throw mpf::Error(mpf::ErrorKind::denied, "a visitor without cookie asked for a grant", "Cookies are needed to open this");
+    throw mpf::Error(mpf::ErrorKind::denied, "a visitor without cookie asked for a grant",
+                     "Cookies are needed to open this");
   }
   const auto now = ctx.clock().now();
   const std::string token = mpf::random_token(32);
@@ -96,12 +97,14 @@ Response grant_access(Context& ctx) {
     scope.query<Grant>().where(orm::f<&Grant::expires_at> < now).remove();
     scope.insert(grant);
   });
-  return Response::json(AccessAnswer{"/protected/" + token + "/" + encode_path(item->file->path), grant.expires_at, item->kind})
+  return Response::json(AccessAnswer{"/protected/" + token + "/" + encode_path(item->file->path),
+                                     grant.expires_at, item->kind})
       .header("Cache-Control", "private, no-store");
 }
 
 [[noreturn]] void refuse(std::string_view why) {
-  throw mpf::Error(mpf::ErrorKind::not_found, fmt::format("protected file refused: {}", why), "This content is not available");
+  throw mpf::Error(mpf::ErrorKind::not_found, fmt::format("protected file refused: {}", why),
+                   "This content is not available");
 }
 
 /// The file that a path means under a grant, for whoever asks; refuses everything else.
@@ -115,11 +118,12 @@ File find_file(Context& ctx, const orm::SiteScope& scope, const std::string& tok
   if (grant->expires_at <= ctx.clock().now()) refuse("the grant has expired");
   if (grant->holder != ctx.identity().holder()) refuse("the grant is somebody else's");
   const auto viewer = viewer_of(ctx.user());
-  if (grant->item->retired_at || !may_open(grant->item->visibility, viewer)) refuse("the item is closed meanwhile");
+  if (grant->item->retired_at || !may_open(grant->item->visibility, viewer))
+    refuse("the item is closed meanwhile");
 
   auto file = scope.query<File>()
-                  .where(orm::f<&File::source> == grant->item->file->source.id && orm::f<&File::path> == path &&
-                         orm::f<&File::retired_at>.is_null())
+                  .where(orm::f<&File::source> == grant->item->file->source.id &&
+                         orm::f<&File::path> == path && orm::f<&File::retired_at>.is_null())
                   .first();
   if (!file) refuse("no such file in the item's source");
   // A page that is linked to is an item of its own, with its own visibility; other files are as visible as
@@ -135,17 +139,22 @@ File find_file(Context& ctx, const orm::SiteScope& scope, const std::string& tok
 
 std::string document(std::string_view title, std::string_view body) {
   return fmt::format(
-      "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+      "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\">"
       "<title>{}</title><style>"
-      ":root{{color-scheme:light}}body{{margin:0;background:#fff;color:#1c2330;font:1.0625rem/1.7 system-ui,sans-serif}}"
+      ":root{{color-scheme:light}}body{{margin:0;background:#fff;color:#1c2330;font:1.0625rem/1.7 "
+      "system-ui,sans-serif}}"
       "main{{max-width:46rem;margin:0 auto;padding:2.5rem 1.5rem 5rem;overflow-wrap:break-word}}"
       "h1,h2,h3{{line-height:1.25;letter-spacing:-.01em;margin:2em 0 .6em}}h1{{font-size:2rem;margin-top:0}}"
       "img{{max-width:100%;height:auto;border-radius:.5rem}}a{{color:#1f5fbf}}"
       "pre{{background:#f4f6f9;border-radius:.5rem;padding:1rem;overflow:auto;font-size:.9em}}"
-      "code{{font-family:ui-monospace,monospace;font-size:.92em}}:not(pre)>code{{background:#f4f6f9;border-radius:.25rem;padding:.1em .3em}}"
+      "code{{font-family:ui-monospace,monospace;font-size:.92em}}:not(pre)>code{{background:#f4f6f9;border-"
+      "radius:.25rem;padding:.1em .3em}}"
       "blockquote{{margin:1.5em 0;padding:.2em 1.2em;border-left:4px solid #d5dbe5;color:#4a5568}}"
-      "table{{border-collapse:collapse;display:block;overflow:auto}}th,td{{border:1px solid #d5dbe5;padding:.45em .8em;text-align:left}}"
-      "th{{background:#f4f6f9}}hr{{border:0;border-top:1px solid #d5dbe5;margin:2.5em 0}}.plain{{white-space:pre-wrap;font-family:ui-monospace,monospace;font-size:.95rem}}"
+      "table{{border-collapse:collapse;display:block;overflow:auto}}th,td{{border:1px solid "
+      "#d5dbe5;padding:.45em .8em;text-align:left}}"
+      "th{{background:#f4f6f9}}hr{{border:0;border-top:1px solid #d5dbe5;margin:2.5em "
+      "0}}.plain{{white-space:pre-wrap;font-family:ui-monospace,monospace;font-size:.95rem}}"
       "</style></head><body><main>{}</main></body></html>",
       mpf::escape_html(title), body);
 }
@@ -157,7 +166,8 @@ Response send(Context& ctx, const File& file) {
     const auto text = ctx.storage().read(file.stored, max_rendered_bytes);
     const bool markdown = type.starts_with("text/markdown");
     auto body = mpf::fiber::offload([&] {
-      return markdown ? mpf::web::render_markdown(text) : "<div class=\"plain\">" + mpf::escape_html(text) + "</div>";
+      return markdown ? mpf::web::render_markdown(text)
+                      : "<div class=\"plain\">" + mpf::escape_html(text) + "</div>";
     });
     response = Response::html(document(file.path, body));
   } else {
@@ -189,9 +199,13 @@ Response serve_protected(Context& ctx) {
     if (error.kind() != mpf::ErrorKind::not_found) throw;
     // Shown in a frame of the portal: a page, not problem+json, and never a way to sign in.
     mpf::log::info("{}", error.what());
-    auto response = Response::html(document("Not available", "<h1>This content is not available</h1><p>Its address may have "
-                                            "expired. Open it from the portal again.</p>"), 404);
-    response.header("Cache-Control", "no-store").header("Content-Security-Policy", page_policy).header("X-Frame-Options", "SAMEORIGIN");
+    auto response = Response::html(document("Not available",
+                                            "<h1>This content is not available</h1><p>Its address may have "
+                                            "expired. Open it from the portal again.</p>"),
+                                   404);
+    response.header("Cache-Control", "no-store")
+        .header("Content-Security-Policy", page_policy)
+        .header("X-Frame-Options", "SAMEORIGIN");
     return response;
   }
 }

@@ -53,9 +53,10 @@ struct Folder {
   orm::Ref<Collection> collection;
 
   static constexpr auto model() {
-    return orm::model<Folder>("content_folder", orm::field<&Folder::id>(), orm::field<&Folder::site>(orm::tenant),
-                              orm::field<&Folder::source>(), orm::field<&Folder::path>(orm::max_length(1000)),
-                              orm::field<&Folder::collection>(), orm::unique<&Folder::source, &Folder::path>());
+    return orm::model<Folder>(
+        "content_folder", orm::field<&Folder::id>(), orm::field<&Folder::site>(orm::tenant),
+        orm::field<&Folder::source>(), orm::field<&Folder::path>(orm::max_length(1000)),
+        orm::field<&Folder::collection>(), orm::unique<&Folder::source, &Folder::path>());
   }
 };
 
@@ -69,21 +70,23 @@ struct File {
   std::string content_type;
   std::int64_t size = 0;
   std::string sha256;
-  std::int64_t modified = 0;  ///< of the imported file, ns since the epoch: unchanged files are not read again
-  mpf::Json uses;             ///< paths of the files that it shows: images, style sheets, …
+  std::int64_t modified =
+      0;           ///< of the imported file, ns since the epoch: unchanged files are not read again
+  mpf::Json uses;  ///< paths of the files that it shows: images, style sheets, …
   /// The most open of the items that use it: a page's assets are as visible as the page.
   Visibility visibility = Visibility::staff;
   std::int64_t run = 0;
   std::optional<mpf::Timestamp> retired_at;
 
   static constexpr auto model() {
-    return orm::model<File>(
-        "content_file", orm::field<&File::id>(), orm::field<&File::site>(orm::tenant),
-        orm::field<&File::source>(), orm::field<&File::path>(orm::max_length(1000)),
-        orm::field<&File::stored>(orm::max_length(200)), orm::field<&File::content_type>(orm::max_length(100)),
-        orm::field<&File::size>(), orm::field<&File::sha256>(orm::max_length(64)), orm::field<&File::modified>(),
-        orm::field<&File::uses>(), orm::field<&File::visibility>(), orm::field<&File::run>(),
-        orm::field<&File::retired_at>(), orm::unique<&File::source, &File::path>());
+    return orm::model<File>("content_file", orm::field<&File::id>(), orm::field<&File::site>(orm::tenant),
+                            orm::field<&File::source>(), orm::field<&File::path>(orm::max_length(1000)),
+                            orm::field<&File::stored>(orm::max_length(200)),
+                            orm::field<&File::content_type>(orm::max_length(100)), orm::field<&File::size>(),
+                            orm::field<&File::sha256>(orm::max_length(64)), orm::field<&File::modified>(),
+                            orm::field<&File::uses>(), orm::field<&File::visibility>(),
+                            orm::field<&File::run>(), orm::field<&File::retired_at>(),
+                            orm::unique<&File::source, &File::path>());
   }
 };
 
@@ -110,11 +113,12 @@ struct Item {
   static constexpr auto model() {
     return orm::model<Item>(
         "content_item", orm::field<&Item::id>(), orm::field<&Item::site>(orm::tenant),
-        orm::field<&Item::collection>(), orm::field<&Item::file>(), orm::field<&Item::title>(orm::max_length(300)),
-        orm::field<&Item::title_edited>(), orm::field<&Item::summary>(orm::max_length(1000)),
-        orm::field<&Item::summary_edited>(), orm::field<&Item::slug>(orm::max_length(200)),
-        orm::field<&Item::kind>(), orm::field<&Item::visibility>(), orm::field<&Item::position>(),
-        orm::field<&Item::revision>(), orm::field<&Item::retired_at>(), orm::field<&Item::retired_by_import>(),
+        orm::field<&Item::collection>(), orm::field<&Item::file>(),
+        orm::field<&Item::title>(orm::max_length(300)), orm::field<&Item::title_edited>(),
+        orm::field<&Item::summary>(orm::max_length(1000)), orm::field<&Item::summary_edited>(),
+        orm::field<&Item::slug>(orm::max_length(200)), orm::field<&Item::kind>(),
+        orm::field<&Item::visibility>(), orm::field<&Item::position>(), orm::field<&Item::revision>(),
+        orm::field<&Item::retired_at>(), orm::field<&Item::retired_by_import>(),
         orm::field<&Item::created_at>(orm::auto_now_add), orm::field<&Item::updated_at>(orm::auto_now),
         orm::unique<&Item::file>());
   }

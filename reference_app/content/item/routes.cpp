@@ -58,9 +58,9 @@ struct ItemChange {
 };
 
 Response answer(const Item& item) {
-  return Response::json(ItemAnswer{item.id, item.collection.id, item.title, item.slug, item.kind, item.summary,
-                                   item.visibility, item.file->size, item.revision, item.retired_at.has_value(),
-                                   item.created_at, item.updated_at})
+  return Response::json(ItemAnswer{item.id, item.collection.id, item.title, item.slug, item.kind,
+                                   item.summary, item.visibility, item.file->size, item.revision,
+                                   item.retired_at.has_value(), item.created_at, item.updated_at})
       .header("Cache-Control", "private, no-store");
 }
 
@@ -87,7 +87,8 @@ void check(const ItemChange& change) {
       errors.push_back({field, "max_length", "at most " + std::to_string(most) + " characters"});
     }
   };
-  if (change.title && mpf::trim(*change.title).empty()) errors.push_back({"title", "required", "must not be empty"});
+  if (change.title && mpf::trim(*change.title).empty())
+    errors.push_back({"title", "required", "must not be empty"});
   limit("title", change.title, 300);
   limit("summary", change.summary, 1000);
   if (!errors.empty()) throw mpf::ValidationError(std::move(errors));

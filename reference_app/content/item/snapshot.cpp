@@ -50,13 +50,12 @@ struct ItemView {
   bool locked;
 
   static constexpr auto describe() {
-    return mpf::describe(mpf::field<&ItemView::id>(), mpf::field<&ItemView::collection>(),
-                         mpf::field<&ItemView::title>(), mpf::field<&ItemView::slug>(), mpf::field<&ItemView::kind>(),
-                         mpf::field<&ItemView::summary>(), mpf::field<&ItemView::position>(),
-                         mpf::field<&ItemView::size>(), mpf::field<&ItemView::revision>(),
-                         mpf::field<&ItemView::updated_at>(), mpf::field<&ItemView::visibility>(),
-                         mpf::field<&ItemView::source>(), mpf::field<&ItemView::path>(),
-                         mpf::field<&ItemView::locked>());
+    return mpf::describe(
+        mpf::field<&ItemView::id>(), mpf::field<&ItemView::collection>(), mpf::field<&ItemView::title>(),
+        mpf::field<&ItemView::slug>(), mpf::field<&ItemView::kind>(), mpf::field<&ItemView::summary>(),
+        mpf::field<&ItemView::position>(), mpf::field<&ItemView::size>(), mpf::field<&ItemView::revision>(),
+        mpf::field<&ItemView::updated_at>(), mpf::field<&ItemView::visibility>(),
+        mpf::field<&ItemView::source>(), mpf::field<&ItemView::path>(), mpf::field<&ItemView::locked>());
   }
 };
 
@@ -86,15 +85,16 @@ std::string make_snapshot(const orm::SiteScope& scope, Viewer viewer) {
       at = parent ? by_id.find(parent->id) : by_id.end();
     }
     const bool locked = appearance == Appearance::locked;
-    item_views.push_back({item.id, item.collection.id, item.title, item.slug, item.kind, item.summary, item.position,
-                          item.file->size, item.revision, item.updated_at, item.visibility, item.file->source.id,
+    item_views.push_back({item.id, item.collection.id, item.title, item.slug, item.kind, item.summary,
+                          item.position, item.file->size, item.revision, item.updated_at, item.visibility,
+                          item.file->source.id,
                           locked ? std::nullopt : std::optional<std::string_view>(item.file->path), locked});
   }
   std::vector<CollectionView> collection_views;
   for (const auto& c : collections) {
     if (!shown.contains(c.id)) continue;
-    collection_views.push_back({c.id, c.parent ? std::optional(c.parent->id) : std::nullopt, c.name, c.slug, c.summary,
-                                c.position, counts[c.id]});
+    collection_views.push_back({c.id, c.parent ? std::optional(c.parent->id) : std::nullopt, c.name, c.slug,
+                                c.summary, c.position, counts[c.id]});
   }
   std::string json = "\"collections\":";
   mpf::write_json(json, collection_views);
@@ -112,9 +112,9 @@ Viewer viewer_of(const mpf::auth::User* user) noexcept {
 
 std::shared_ptr<const std::string> content_snapshot(const mpf::Services& services,
                                                     const mpf::tenant::CurrentSite& site, Viewer viewer) {
-  return services.cache().get<std::string>(mpf::cache::key("content_snapshot", static_cast<int>(viewer)),
-                                           site.content_group(),
-                                           [&] { return make_snapshot(services.site_scope(site.id), viewer); });
+  return services.cache().get<std::string>(
+      mpf::cache::key("content_snapshot", static_cast<int>(viewer)), site.content_group(),
+      [&] { return make_snapshot(services.site_scope(site.id), viewer); });
 }
 
 }  // namespace portal::content

@@ -75,8 +75,8 @@ void make_sample(mpf::CommandContext& ctx) {
                               .visibility = source.visibility});
     }
     for (const auto& user : definition.users) {
-      logins.push_back(fmt::format("  {:<18} {:<7} {:<18} {}", definition.hosts.front(), mpf::enum_name(user.role),
-                                   user.email, user.password));
+      logins.push_back(fmt::format("  {:<18} {:<7} {:<18} {}", definition.hosts.front(),
+                                   mpf::enum_name(user.role), user.email, user.password));
     }
   }
   ctx.print("\nSign in as:");

@@ -18,10 +18,10 @@ Site make_or_update_site(mpf::tenant::Sites& sites, const SiteDefinition& defini
   const auto providers = sites.providers();
   const auto owner = std::find_if(providers.begin(), providers.end(),
                                   [&](const auto& p) { return p.slug == definition.provider.slug; });
-  const auto provider = owner != providers.end() ? owner->id
-                                                 : sites.create_provider({.slug = definition.provider.slug,
-                                                                          .name = definition.provider.name})
-                                                       .id;
+  const auto provider =
+      owner != providers.end()
+          ? owner->id
+          : sites.create_provider({.slug = definition.provider.slug, .name = definition.provider.name}).id;
   auto known = sites.sites();
   const auto found =
       std::find_if(known.begin(), known.end(), [&](const Site& s) { return s.slug == definition.slug; });
@@ -35,7 +35,8 @@ Site make_or_update_site(mpf::tenant::Sites& sites, const SiteDefinition& defini
                               .hosts = definition.hosts});
   }
   if (found->provider.id != provider) {
-    throw mpf::ValidationError("provider.slug", "conflict", "site '" + definition.slug + "' belongs to another provider");
+    throw mpf::ValidationError("provider.slug", "conflict",
+                               "site '" + definition.slug + "' belongs to another provider");
   }
   Site site = std::move(*found);
   site.name = definition.name;

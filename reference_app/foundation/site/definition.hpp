@@ -32,8 +32,9 @@ struct UserDefinition {
   mpf::auth::Role role = mpf::auth::Role::member;
 
   static constexpr auto describe() {
-    return mpf::describe(mpf::field<&UserDefinition::email>(), mpf::field<&UserDefinition::name>(mpf::defaulted),
-                         mpf::field<&UserDefinition::password>(), mpf::field<&UserDefinition::role>(mpf::defaulted));
+    return mpf::describe(
+        mpf::field<&UserDefinition::email>(), mpf::field<&UserDefinition::name>(mpf::defaulted),
+        mpf::field<&UserDefinition::password>(), mpf::field<&UserDefinition::role>(mpf::defaulted));
   }
 };
 
@@ -50,10 +51,11 @@ struct SiteDefinition {
 
   static constexpr auto describe() {
     using mpf::defaulted;
-    return mpf::describe(mpf::field<&SiteDefinition::provider>(), mpf::field<&SiteDefinition::slug>(),
-                         mpf::field<&SiteDefinition::name>(), mpf::field<&SiteDefinition::tagline>(defaulted),
-                         mpf::field<&SiteDefinition::hosts>(), mpf::field<&SiteDefinition::sign_up>(defaulted),
-                         mpf::field<&SiteDefinition::look>(defaulted), mpf::field<&SiteDefinition::users>(defaulted));
+    return mpf::describe(
+        mpf::field<&SiteDefinition::provider>(), mpf::field<&SiteDefinition::slug>(),
+        mpf::field<&SiteDefinition::name>(), mpf::field<&SiteDefinition::tagline>(defaulted),
+        mpf::field<&SiteDefinition::hosts>(), mpf::field<&SiteDefinition::sign_up>(defaulted),
+        mpf::field<&SiteDefinition::look>(defaulted), mpf::field<&SiteDefinition::users>(defaulted));
   }
 };
 

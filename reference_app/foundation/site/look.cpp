@@ -10,8 +10,7 @@ namespace portal::foundation {
 namespace {
 
 bool is_colour(std::string_view text) {
-  return text.size() == 7 && text[0] == '#' &&
-         std::all_of(text.begin() + 1, text.end(), [](char c) {
+  return text.size() == 7 && text[0] == '#' && std::all_of(text.begin() + 1, text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
          });
 }
@@ -23,7 +22,8 @@ Look look_of(const mpf::Json& stored) { return stored.is_null() ? Look{} : store
 void check_look(const Look& look) {
   std::vector<mpf::FieldError> errors;
   const auto colour = [&](const char* field, const std::string& value) {
-    if (!is_colour(value)) errors.push_back({field, "colour", "'" + value + "' is no colour: write it as #rrggbb"});
+    if (!is_colour(value))
+      errors.push_back({field, "colour", "'" + value + "' is no colour: write it as #rrggbb"});
   };
   colour("primary", look.primary);
   colour("accent", look.accent);

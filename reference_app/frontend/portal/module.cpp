@@ -43,7 +43,8 @@ Response bootstrap(Context& ctx) {
 
 Response page(Context& /*ctx*/) {
   const auto index = pages().find("index.html");
-  auto response = Response::html(std::string(index.value_or("<!doctype html><title>Portal</title><p>The portal's pages are not built.")));
+  auto response = Response::html(std::string(
+      index.value_or("<!doctype html><title>Portal</title><p>The portal's pages are not built.")));
   response.header("Content-Security-Policy", page_policy);
   response.header("Cache-Control", "no-cache");
   return response;
@@ -54,7 +55,8 @@ Response page(Context& /*ctx*/) {
 void PortalModule::setup(mpf::Setup& s) {
   s.get("/api/portal/bootstrap", bootstrap);
   s.static_files("/portal-assets", pages());
-  for (const auto* path : {"/", "/c/{collection}", "/i/{item}", "/search", "/sign-in", "/sign-up"}) s.get(path, page);
+  for (const auto* path : {"/", "/c/{collection}", "/i/{item}", "/search", "/sign-in", "/sign-up"})
+    s.get(path, page);
 }
 
 }  // namespace portal::frontend

@@ -12,8 +12,8 @@ struct UserView {
   mpf::auth::Role role;
 
   static constexpr auto describe() {
-    return mpf::describe(mpf::field<&UserView::id>(), mpf::field<&UserView::name>(), mpf::field<&UserView::email>(),
-                         mpf::field<&UserView::role>());
+    return mpf::describe(mpf::field<&UserView::id>(), mpf::field<&UserView::name>(),
+                         mpf::field<&UserView::email>(), mpf::field<&UserView::role>());
   }
 };
 

@@ -31,7 +31,8 @@ struct SignUp {
   std::string password;
 
   static constexpr auto describe() {
-    return mpf::describe(mpf::field<&SignUp::name>(), mpf::field<&SignUp::email>(), mpf::field<&SignUp::password>());
+    return mpf::describe(mpf::field<&SignUp::name>(), mpf::field<&SignUp::email>(),
+                         mpf::field<&SignUp::password>());
   }
 };
 
@@ -47,14 +48,16 @@ struct PasswordChange {
 /// Who is signed in, with the CSRF token that goes with it from now on.
 Response account_answer(Context& ctx, const mpf::auth::User* user, int status) {
   auto response = Response::json_text(
-      "{\"user\":" + user_json(user) + ",\"csrf\":" + mpf::to_json(ctx.identity().csrf_token()) + "}", status);
+      "{\"user\":" + user_json(user) + ",\"csrf\":" + mpf::to_json(ctx.identity().csrf_token()) + "}",
+      status);
   response.header("Cache-Control", "private, no-store");
   return response;
 }
 
 Response sign_in(Context& ctx) {
   const auto input = ctx.request().json<SignIn>();
-  const auto user = ctx.accounts().sign_in(ctx.scope(), input.email, input.password, ctx.request().remote_address);
+  const auto user =
+      ctx.accounts().sign_in(ctx.scope(), input.email, input.password, ctx.request().remote_address);
   ctx.identity().sign_in(user);
   return account_answer(ctx, &user, 200);
 }
@@ -65,8 +68,9 @@ Response sign_up(Context& ctx) {
                      "This site is by invitation: ask its owner for an account");
   }
   auto input = ctx.request().json<SignUp>();
-  const auto user = ctx.accounts().create(
-      ctx.scope(), {.email = std::move(input.email), .name = std::move(input.name), .password = std::move(input.password)});
+  const auto user = ctx.accounts().create(ctx.scope(), {.email = std::move(input.email),
+                                                        .name = std::move(input.name),
+                                                        .password = std::move(input.password)});
   ctx.identity().sign_in(user);
   return account_answer(ctx, &user, 201);
 }
@@ -81,7 +85,8 @@ Response show_me(Context& ctx) { return account_answer(ctx, ctx.user(), 200); }
 Response change_password(Context& ctx) {
   const auto& user = ctx.require_user();
   const auto input = ctx.request().json<PasswordChange>();
-  ctx.accounts().change_password(ctx.scope(), user.id, input.current, input.password, ctx.request().remote_address);
+  ctx.accounts().change_password(ctx.scope(), user.id, input.current, input.password,
+                                 ctx.request().remote_address);
   ctx.identity().sign_in(mpf::auth::User(user));
   return account_answer(ctx, ctx.user(), 200);
 }

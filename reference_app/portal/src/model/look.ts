@@ -1,4 +1,4 @@
-import { contrast, format, ink_on, is_colour, mix, parse, readable } from './colour'
+import { format, ink_on, is_colour, mix, parse, readable } from './colour'
 import type { Kind, Look, Scheme } from './types'
 
 const fallback: Look = {
@@ -67,7 +67,8 @@ export function palette(look: Look, scheme: Scheme): Record<string, string> {
   const grounds = [background, surface]
   const text = readable(tones.text, grounds, 7)
   const raised = dark ? mix(surface, '#ffffff', 0.05) : mix(surface, text, 0.03)
-  const all = [...grounds, raised]
+  const sunken = dark ? mix(background, '#000000', 0.22) : mix(background, text, 0.035)
+  const all = [...grounds, raised, sunken]
 
   // A primary too close to the page would make buttons disappear.
   const primary = readable(look.primary, grounds, dark ? 2.4 : 2.6)
@@ -83,7 +84,7 @@ export function palette(look: Look, scheme: Scheme): Record<string, string> {
     bg: background,
     surface,
     raised,
-    sunken: dark ? mix(background, '#000000', 0.22) : mix(background, text, 0.035),
+    sunken,
     line: mix(surface, text, dark ? 0.13 : 0.11),
     'line-strong': readable(mix(surface, text, 0.4), grounds, 3),
     text,
@@ -151,5 +152,3 @@ export function apply_look(look: Look, scheme: Scheme): void {
   }
   meta.content = palette(look, scheme).surface!
 }
-
-export { contrast }
