@@ -19,7 +19,7 @@ export async function visit(browser, body, options = {}) {
     locale: 'en-GB',
     ...options
   })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(30_000)
   const page = await context.newPage()
   const problems = []
   const allowed = new Set()

@@ -104,7 +104,7 @@ export async function start_portal() {
   try {
     await run(binary, ['migrate', 'apply'], env)
     await run(binary, ['sample', sample, '--documents', documents], env)
-    child = spawn(binary, ['serve', '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    child = spawn(binary, ['serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     child.log = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data) => (child.log = (child.log + data).slice(-20_000)))
