@@ -32,6 +32,19 @@ using mpf::cache::RequestStash;
 using mpf::test::SimulatedDatabase;
 using mpf::test::World;
 
+// Under ThreadSanitizer a seed takes a hundred times as long, and one loop has no races to find.
+#if defined(__SANITIZE_THREAD__)
+constexpr int seeds = 30;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr int seeds = 30;
+#else
+constexpr int seeds = 400;
+#endif
+#else
+constexpr int seeds = 400;
+#endif
+
 constexpr int rows = 8;  // two providers with two sites with two rows each
 const Group content = Group::system("content");
 
@@ -238,7 +251,6 @@ Findings simulate_many(int count, const MakeStore& make_store) {
       [&] {
         for (int seed = 1; seed <= count; ++seed) {
           const Findings found = Simulation(static_cast<std::uint32_t>(seed), make_store).run();
-          CAPTURE(seed);
           sum.stale += found.stale;
           sum.uncommitted += found.uncommitted;
           sum.own += found.own;
@@ -273,11 +285,11 @@ MakeStore mutant() {
 }  // namespace
 
 TEST_CASE("no stale, uncommitted or foreign value is ever served") {
-  const Findings found = simulate_many(400, real);
+  const Findings found = simulate_many(seeds, real);
   CHECK(found.stale == 0);
   CHECK(found.uncommitted == 0);
   CHECK(found.own == 0);
-  CHECK(found.hits > 4000);  // it does cache
+  CHECK(found.hits > 10 * seeds);  // it does cache
 }
 
 TEST_CASE("a seed always gives the same run") {
