@@ -63,6 +63,23 @@ export function listen(frame: HTMLIFrameElement, handlers: FrameHandlers): void 
   page.addEventListener('keydown', (event) => handlers.key(event))
 }
 
+/** A page that begins at its very edge gets the margin its author left to the browser, in its own colour. */
+export function give_room(frame: HTMLIFrameElement): void {
+  try {
+    const page = frame.contentDocument
+    const view = frame.contentWindow
+    if (!page?.body || !view) return
+    const [root, body] = [view.getComputedStyle(page.documentElement), view.getComputedStyle(page.body)]
+    const clear = (colour: string) => colour === 'transparent' || /,\s*0\)$/.test(colour)
+    const ground = [root, body].map((style) => style.backgroundColor).find((colour) => !clear(colour))
+    frame.style.backgroundColor = ground ?? '#fff'
+    const edge = (style: CSSStyleDeclaration) => parseFloat(style.marginLeft) + parseFloat(style.paddingLeft)
+    frame.classList.toggle('roomy', edge(root) + edge(body) <= 16)
+  } catch {
+    // Not readable: it stays as it is.
+  }
+}
+
 const article = `
 :root { color-scheme: var(--scheme); }
 html { background: var(--surface); scrollbar-color: color-mix(in srgb, var(--text) 26%, transparent) transparent; }
