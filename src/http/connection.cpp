@@ -1,11 +1,14 @@
 #include "http/connection.hpp"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <utility>
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
 #include "http/problem.hpp"
@@ -29,10 +32,10 @@ std::string address_text(const boost::asio::ip::address& address) {
 
 }  // namespace
 
-Connection::Connection(Shard& shard, Socket socket, const boost::asio::ip::address& peer,
+Connection::Connection(Shard& shard, int socket, const boost::asio::ip::address& peer,
                        ConnectionList::iterator position)
     : shard_(shard),
-      socket_(std::move(socket)),
+      socket_(socket),
       position_(position),
       peer_(address_text(peer)),
       trusted_peer_(!shard.server.proxies.empty() && shard.server.proxies.contains(peer)) {
@@ -40,25 +43,75 @@ Connection::Connection(Shard& shard, Socket socket, const boost::asio::ip::addre
   shard_.server.open.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Connection::start() {
-  boost::system::error_code code;
-  socket_.non_blocking(true, code);
-  deadline_ = Shard::now() + shard_.server.options.idle_timeout;
-  read();
+Connection::~Connection() {
+  if (socket_ >= 0) ::close(socket_);
 }
 
-void Connection::refuse_overload() { refuse(503, "unavailable", "Too many connections at the moment"); }
+void Connection::start(bool overloaded) {
+  deadline_ = shard_.now() + shard_.server.options.idle_timeout;
+  if (!shard_.watch(socket_, *this)) return close();
+  if (overloaded) refuse(503, "unavailable", "Too many connections at the moment");
+}
 
-void Connection::read() {
-  if (reading_ || phase_ == Phase::closed) return;
-  reading_ = true;
+void Connection::on_ready(std::uint32_t events) {
+  if (phase_ == Phase::closed) return;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
+  if (events & EPOLLIN || hung_up_) readable_ = true;
+  if (writer_ && (events & EPOLLOUT || hung_up_)) writer_->wake();
+  pump();
+}
+
+/// Goes on until bytes, a handler or the client's patience are needed. Loop's thread outside fibers; who
+/// calls holds the connection.
+void Connection::pump() {
+  if (pumping_) return;
+  pumping_ = true;
+  // Others have their turn in between.
+  constexpr int at_once = 32;
+  int rounds = 0;
+  while (phase_ != Phase::handling && phase_ != Phase::closed && (!needs_input_ || readable_)) {
+    if (++rounds > at_once) {
+      pump_later();
+      break;
+    }
+    if (needs_input_ && !receive()) continue;
+    if (phase_ == Phase::lingering) {
+      begin_ = end_ = 0;
+      needs_input_ = true;
+      continue;
+    }
+    advance();
+  }
+  pumping_ = false;
+}
+
+void Connection::pump_later() {
+  boost::asio::post(shard_.io, [self = shared_from_this()] {
+    if (self->phase_ == Phase::closed) return;
+    self->shard_.update_clocks();
+    self->pump();
+  });
+}
+
+/// True when there are new bytes.
+bool Connection::receive() {
   make_room();
-  socket_.async_read_some(
-      boost::asio::buffer(input_.data() + end_, input_.size() - end_),
-      [self = shared_from_this()](const boost::system::error_code& code, std::size_t size) {
-        self->reading_ = false;
-        if (self->phase_ != Phase::closed) self->on_read(code, size);
-      });
+  const std::size_t room = input_.size() - end_;
+  const ssize_t got = ::recv(socket_, input_.data() + end_, room, MSG_DONTWAIT);
+  if (got < 0 && errno == EINTR) return false;
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    readable_ = false;
+    return false;
+  }
+  if (got <= 0) {
+    close();
+    return false;
+  }
+  end_ += static_cast<std::size_t>(got);
+  // Less than there was room for: that was all, and the next bytes are told of.
+  if (static_cast<std::size_t>(got) < room && !hung_up_) readable_ = false;
+  needs_input_ = false;
+  return true;
 }
 
 void Connection::make_room() {
@@ -76,25 +129,10 @@ void Connection::make_room() {
   input_.resize(std::max(big ? body_buffer : first_buffer, input_.size() * 2));
 }
 
-void Connection::on_read(const boost::system::error_code& code, std::size_t size) {
-  if (code) return close();
-  if (phase_ == Phase::lingering) {
-    begin_ = end_ = 0;
-    return read();
-  }
-  end_ += size;
-  advance();
-}
-
 void Connection::advance() {
-  if (phase_ == Phase::closed) return;
   if (phase_ == Phase::idle) {
-    if (begin_ == end_) {
-      if (shard_.server.stopping.load(std::memory_order_relaxed)) return close();
-      return read();
-    }
     phase_ = Phase::head;
-    deadline_ = Shard::now() + shard_.server.options.header_timeout;
+    deadline_ = shard_.now() + shard_.server.options.header_timeout;
     scanner_.reset();
   }
   if (phase_ == Phase::head && !take_head()) return;
@@ -109,7 +147,7 @@ bool Connection::take_head() {
   if (refused == 414) return refuse(414, "target_too_long", "The address is too long"), false;
   if (refused == 431) return refuse(431, "header_too_large", "The header is too large"), false;
   if (refused != 0) return refuse(400, "malformed", "The header is malformed"), false;
-  if (scanner_.end() == 0) return read(), false;
+  if (scanner_.end() == 0) return needs_input_ = true, false;
 
   const std::string_view head = unread().substr(scanner_.begin(), scanner_.end() - scanner_.begin());
   request_.reset();
@@ -140,11 +178,11 @@ void Connection::begin_body() {
     return refuse(413, "too_large", "The body is larger than " + std::to_string(body_limit_) + " bytes");
   }
   phase_ = Phase::body;
-  deadline_ = Shard::now() + shard_.server.options.body_timeout;
+  deadline_ = shard_.now() + shard_.server.options.body_timeout;
   body_left_ = framing_.content_length.value_or(0);
   chunks_ = ChunkedDecoder();
   if (framing_.expects_continue && !framing_.http_1_0 && begin_ == end_) {
-    ::send(socket_.native_handle(), continue_line.data(), continue_line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::send(socket_, continue_line.data(), continue_line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
 
@@ -155,7 +193,7 @@ bool Connection::take_body() {
     request_.body.append(unread().substr(0, piece));
     begin_ += piece;
     body_left_ -= piece;
-    if (body_left_ > 0) return read(), false;
+    if (body_left_ > 0) return needs_input_ = true, false;
     return true;
   }
   begin_ += chunks_.feed(unread(), request_.body, body_limit_);
@@ -163,7 +201,7 @@ bool Connection::take_body() {
     case ChunkedDecoder::State::done:
       return true;
     case ChunkedDecoder::State::more:
-      return read(), false;
+      return needs_input_ = true, false;
     case ChunkedDecoder::State::malformed:
       return refuse(400, "malformed", "The chunked body is malformed"), false;
     case ChunkedDecoder::State::too_large:
@@ -182,25 +220,25 @@ void Connection::refuse(int status, std::string_view code, std::string_view deta
   output_.clear();
   append_head(response, status, response.body.size());
   output_ += response.body;
-  ::send(socket_.native_handle(), output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::send(socket_, output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   linger();
 }
 
 /// Reads on for a while and forgets it: closing over unread bytes would make the client lose the answer.
 void Connection::linger() {
-  boost::system::error_code ignored;
-  socket_.shutdown(Tcp::socket::shutdown_send, ignored);
+  ::shutdown(socket_, SHUT_WR);
   phase_ = Phase::lingering;
-  deadline_ = Shard::now() + linger_time;
+  deadline_ = shard_.now() + linger_time;
   begin_ = end_ = 0;
-  read();
+  needs_input_ = true;
+  if (readable_ && !pumping_) pump_later();
 }
 
 void Connection::close() noexcept {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  ::close(std::exchange(socket_, -1));
+  if (writer_) writer_->wake();
   shard_.server.open.fetch_sub(1, std::memory_order_relaxed);
   const auto self = shared_from_this();
   shard_.remove(position_);

@@ -19,15 +19,16 @@ namespace mpf::http {
 
 /// One client. Callbacks on the loop read requests into a buffer that is reused; a fiber runs the handler and
 /// sends the answer; then the next request is read. All on the loop's thread.
-class Connection final : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, private Poller::Watched {
  public:
-  Connection(Shard& shard, Socket socket, const boost::asio::ip::address& peer,
+  /// Takes over the socket.
+  Connection(Shard& shard, int socket, const boost::asio::ip::address& peer,
              ConnectionList::iterator position);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  ~Connection();
 
-  void start();
-  void refuse_overload();
+  void start(bool overloaded);
   void on_tick(fiber::TimePoint now);
   void drain();
   void abort();
@@ -39,8 +40,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   struct Gone final {};
 
   // connection.cpp: what the client sends.
-  void read();
-  void on_read(const boost::system::error_code& code, std::size_t size);
+  void on_ready(std::uint32_t events) override;
+  void pump();
+  void pump_later();
+  bool receive();
   void advance();
   bool take_head();
   void begin_body();
@@ -65,13 +68,17 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void settle() noexcept;
 
   Shard& shard_;
-  Socket socket_;
+  int socket_;
   const ConnectionList::iterator position_;
   const std::string peer_;
   const bool trusted_peer_;
   Phase phase_ = Phase::idle;
   fiber::TimePoint deadline_ = fiber::TimePoint::max();
-  bool reading_ = false;
+  bool needs_input_ = true;  // nothing goes on without more bytes
+  bool readable_ = false;    // there may be bytes to receive
+  bool hung_up_ = false;     // the client has ended its side
+  bool pumping_ = false;
+  fiber::Waiter* writer_ = nullptr;  // of the fiber that waits for room
   bool keep_alive_ = true;
   bool running_ = false;  // the fiber exists
   bool settled_ = false;

@@ -10,8 +10,6 @@
 #include <system_error>
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 #include <mpf/base/text.hpp>
 #include <mpf/telemetry/log.hpp>
 
@@ -145,10 +143,11 @@ void Connection::exchange() noexcept {
 
 void Connection::run_handler() {
   Response response = [&] {
-    const fiber::DeadlineScope deadline(handler_timeout_);
+    const fiber::DeadlineScope deadline(shard_.now() + handler_timeout_);
     return shard_.server.router.dispatch(request_);
   }();
   if (phase_ == Phase::closed) throw Gone{};
+  if (!pumping_) shard_.update_clocks();  // the handler has waited for something
   if (shard_.server.stopping.load(std::memory_order_relaxed)) keep_alive_ = false;
   if (const auto connection = response.headers.find("Connection");
       connection && has_element(*connection, "close")) {
@@ -166,14 +165,12 @@ void Connection::finish_exchange() {
     return close();
   }
   phase_ = Phase::idle;
-  if (begin_ != end_) {
-    // From the loop, so that a chain of requests does not pile up on this stack.
-    boost::asio::post(shard_.io, [self = shared_from_this()] { self->advance(); });
-    return;
-  }
-  if (shard_.server.stopping.load(std::memory_order_relaxed)) return close();
-  deadline_ = Shard::now() + shard_.server.options.idle_timeout;
-  read();
+  needs_input_ = begin_ == end_;
+  if (!pumping_) shard_.update_clocks();
+  if (needs_input_ && shard_.server.stopping.load(std::memory_order_relaxed)) return close();
+  deadline_ = shard_.now() + shard_.server.options.idle_timeout;
+  // Mostly the loop waits in pump() for this handler, and goes on by itself.
+  if (!pumping_ && (!needs_input_ || readable_)) pump_later();
 }
 
 void Connection::respond(Response response) {
@@ -298,7 +295,7 @@ void Connection::send_all(iovec* pieces, int count) {
     message.msg_iov = pieces;
     message.msg_iovlen = static_cast<std::size_t>(count);
     constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    const int fd = socket_.native_handle();
+    const int fd = socket_;
     const ssize_t result =
         count == 1 ? ::send(fd, pieces->iov_base, pieces->iov_len, flags) : ::sendmsg(fd, &message, flags);
     if (result < 0) {
@@ -321,9 +318,16 @@ void Connection::send_all(iovec* pieces, int count) {
 }
 
 void Connection::wait_writable() {
-  const auto waiter = std::make_shared<fiber::Waiter>();
-  socket_.async_wait(Socket::wait_write, [waiter](const boost::system::error_code&) { waiter->wake(); });
-  const bool ready = waiter->wait_until(fiber::SteadyClock::now() + shard_.server.options.write_timeout);
+  fiber::Waiter waiter;
+  writer_ = &waiter;
+  bool ready = false;
+  try {
+    ready = waiter.wait_until(fiber::SteadyClock::now() + shard_.server.options.write_timeout);
+  } catch (...) {
+    writer_ = nullptr;
+    throw;
+  }
+  writer_ = nullptr;
   if (!ready || phase_ == Phase::closed) throw Gone{};
 }
 

@@ -51,7 +51,7 @@ std::optional<Method> parse_method(std::string_view text) noexcept {
 
 std::optional<std::string_view> Headers::find(std::string_view name) const noexcept {
   for (const auto& [field, value] : fields_) {
-    if (iequals(field, name)) return value;
+    if (field.size() == name.size() && iequals(field, name)) return value;
   }
   return std::nullopt;
 }
@@ -71,6 +71,8 @@ void Headers::set(std::string_view name, std::string_view value) {
 
 void Headers::add(std::string_view name, std::string_view value) {
   check_field(name, value);
+  constexpr std::size_t usual = 8;
+  if (fields_.capacity() == 0) fields_.reserve(usual);
   fields_.emplace_back(name, value);
 }
 

@@ -1,9 +1,15 @@
 #include "http/shard.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include <mpf/base/random.hpp>
 #include <mpf/telemetry/log.hpp>
@@ -51,64 +57,91 @@ void Shard::adopt(int listening_socket, const Tcp& protocol) {
 void Shard::start() {
   if (draining_) return;
   started_ = true;
+  update_clocks();
   ticks_.emplace(io);
   accept_pause_.emplace(io);
-  accept();
+  poller_.emplace(io);
+  poller_->open();
+  poll();
   tick();
+  wait_for_clients();
+}
+
+void Shard::wait_for_clients() {
+  acceptor_->async_wait(Acceptor::wait_read,
+                        [this, self = server.shared_from_this()](const boost::system::error_code& aborted) {
+                          if (!aborted && !draining_) accept();
+                        });
 }
 
 void Shard::accept() {
-  acceptor_->async_accept(
-      io, [this, self = server.shared_from_this()](const boost::system::error_code& code, Socket socket) {
-        on_accept(code, std::move(socket));
-      });
-}
-
-void Shard::on_accept(const boost::system::error_code& code, Socket socket) {
-  if (draining_) return;
-  if (!code) {
-    admit(std::move(socket));
-  } else if (code == boost::system::errc::too_many_files_open ||
-             code == boost::system::errc::too_many_files_open_in_system ||
-             code == boost::system::errc::not_enough_memory || code == boost::system::errc::no_buffer_space) {
-    log::warning("cannot accept connections: {}; trying again", code.message());
-    accept_pause_->expires_after(accept_pause);
-    accept_pause_->async_wait(
-        [this, self = server.shared_from_this()](const boost::system::error_code& aborted) {
-          if (!aborted && !draining_) accept();
-        });
-    return;
+  // Not all at once: those who are connected have their turn in between.
+  constexpr int at_once = 64;
+  update_clocks();
+  for (int i = 0; i < at_once; ++i) {
+    if (accept_one()) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      log::warning("cannot accept connections: {}; trying again", std::strerror(errno));
+      accept_pause_->expires_after(accept_pause);
+      accept_pause_->async_wait(
+          [this, self = server.shared_from_this()](const boost::system::error_code& aborted) {
+            if (!aborted && !draining_) accept();
+          });
+      return;
+    }
+    // Anything else ended that one connection before it began.
   }
-  accept();
+  wait_for_clients();
 }
 
-void Shard::admit(Socket socket) {
-  boost::system::error_code ignored;
-  socket.set_option(Tcp::no_delay(true), ignored);
+/// False with errno.
+bool Shard::accept_one() {
+  Tcp::endpoint peer;
+  auto size = static_cast<socklen_t>(peer.capacity());
+  const int socket = ::accept4(acceptor_->native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) return false;
+  peer.resize(size);
+  admit(socket, peer.address());
+  return true;
+}
+
+void Shard::admit(int socket, const boost::asio::ip::address& peer) {
   const std::size_t limit = server.options.max_connections;
   const std::size_t open = server.open.load(std::memory_order_relaxed);
-  if (open >= limit + limit / 8 + 16) return;  // too many even of those that are being refused
-  const auto peer = socket.remote_endpoint(ignored);
-  if (ignored) return;  // gone already
-  const auto position = connections_.emplace(connections_.end());
-  *position = std::make_shared<Connection>(*this, std::move(socket), peer.address(), position);
-  // Held here too: it may close at once.
-  const std::shared_ptr<Connection> connection = *position;
-  if (open >= limit) {
-    connection->refuse_overload();
-  } else {
-    connection->start();
+  if (open >= limit + limit / 8 + 16) {  // too many even of those that are being refused
+    ::close(socket);
+    return;
   }
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto position = connections_.emplace(connections_.end());
+  *position = std::make_shared<Connection>(*this, socket, peer, position);
+  const std::shared_ptr<Connection> connection = *position;  // it may close at once
+  connection->start(open >= limit);
+}
+
+void Shard::poll() {
+  poller_->async_wait([this, self = server.shared_from_this()](const boost::system::error_code& aborted) {
+    if (aborted || !poller_) return;
+    update_clocks();
+    in_turn_ = true;
+    poller_->turn();
+    in_turn_ = false;
+    gone_.clear();
+    if (draining_) finish_if_drained();
+    if (poller_) poll();
+  });
 }
 
 void Shard::tick() {
   ticks_->expires_after(tick_every_);
   ticks_->async_wait([this, self = server.shared_from_this()](const boost::system::error_code& aborted) {
     if (aborted || !ticks_) return;
-    const auto now = fiber::SteadyClock::now();
+    update_clocks();
     for (auto it = connections_.begin(); it != connections_.end();) {
       const std::shared_ptr<Connection> connection = *it++;
-      connection->on_tick(now);
+      connection->on_tick(now_);
     }
     if (ticks_) tick();
   });
@@ -123,13 +156,7 @@ void Shard::drain() {
     return;
   }
   // Those that wait in the kernel's queue have been promised an answer.
-  for (;;) {
-    boost::system::error_code code;
-    acceptor_->non_blocking(true, code);
-    Socket socket(io);
-    acceptor_->accept(socket, code);
-    if (code) break;
-    admit(std::move(socket));
+  while (accept_one() || errno == ECONNABORTED || errno == EINTR) {
   }
   acceptor_.reset();
   accept_pause_.reset();
@@ -148,30 +175,29 @@ void Shard::abort() {
 }
 
 void Shard::remove(ConnectionList::iterator position) noexcept {
-  connections_.erase(position);
+  // Events of this turn may still mean it.
+  if (in_turn_) {
+    gone_.splice(gone_.end(), connections_, position);
+  } else {
+    connections_.erase(position);
+  }
   finish_if_drained();
 }
 
 void Shard::finish_if_drained() noexcept {
-  if (!draining_ || acceptor_ || !connections_.empty() || !ticks_) return;
+  if (!draining_ || acceptor_ || !connections_.empty() || !ticks_ || in_turn_) return;
   ticks_.reset();
+  poller_.reset();
   server.release();
 }
 
-fiber::TimePoint Shard::now() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // the steady clock's own epoch
-  return fiber::TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
-std::string_view Shard::date_line() {
+void Shard::update_clocks() {
+  now_ = fiber::SteadyClock::now();
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  if (now.tv_sec != date_) {
-    date_ = now.tv_sec;
-    date_line_ = "Date: " + format_date(date_) + "\r\n";
-  }
-  return date_line_;
+  if (now.tv_sec == date_) return;
+  date_ = now.tv_sec;
+  date_line_ = "Date: " + format_date(date_) + "\r\n";
 }
 
 void Shard::next_id(std::string& id) {
