@@ -14,7 +14,8 @@ namespace mpf::fiber {
 
 class Runtime;
 
-/// A fiber that kept its loop from everybody else for longer than RuntimeOptions::stall_threshold.
+/// A fiber that kept its loop from everybody else for longer than RuntimeOptions::stall_threshold, by the
+/// clock: also when its thread only waited for a processor of a busy machine.
 struct Stall {
   std::size_t loop;
   std::string fiber;                   ///< SpawnOptions::name, or what set_name() said (a route, a task)
