@@ -187,7 +187,7 @@ struct CheckPath<First, Second, Rest...>
 /// &User::email> leads over references, each becoming a join where it is needed.
 template <auto... Path>
 class FieldExpression {
-  static_assert(detail::CheckPath<Path...>::value);
+  static_assert(detail::check<detail::CheckPath<Path...>>());
 
  public:
   using root_type = typename detail::FirstMember<Path...>::owner;
@@ -205,7 +205,8 @@ class FieldExpression {
     using Value = std::remove_cvref_t<std::ranges::range_reference_t<const Range&>>;
     constexpr bool fits = detail::value_fits<value_type, Value>();
     std::vector<db::Param> params;
-    if constexpr (detail::CheckValue<FieldExpression, Value, fits>::value && fits) {
+    static_assert(detail::check<detail::CheckValue<FieldExpression, Value, fits>>());
+    if constexpr (fits) {
       for (const auto& value : values) params.push_back(detail::param_for<value_type>(value));
     }
     return FieldCondition<Path...>(detail::in_node(node(), std::move(params), path));
@@ -216,11 +217,11 @@ class FieldExpression {
   }
 
   FieldCondition<Path...> is_null() const {
-    static_assert(detail::CheckNullable<FieldExpression, nullable>::value);
+    static_assert(detail::check<detail::CheckNullable<FieldExpression, nullable>>());
     return FieldCondition<Path...>(detail::null_node(node(), true));
   }
   FieldCondition<Path...> not_null() const {
-    static_assert(detail::CheckNullable<FieldExpression, nullable>::value);
+    static_assert(detail::check<detail::CheckNullable<FieldExpression, nullable>>());
     return FieldCondition<Path...>(detail::null_node(node(), false));
   }
 
@@ -241,7 +242,7 @@ class FieldExpression {
 
  private:
   FieldCondition<Path...> match(detail::Match how, std::string_view text) const {
-    static_assert(detail::CheckText<FieldExpression, std::same_as<value_type, std::string>>::value);
+    static_assert(detail::check<detail::CheckText<FieldExpression, std::same_as<value_type, std::string>>>());
     return FieldCondition<Path...>(detail::match_node(node(), how, text, path));
   }
 };
@@ -288,7 +289,7 @@ template <class L, class R>
   requires is_operand<R>
 struct OperandRoot<L, R> {
   using type = common_root<typename L::root_type, typename R::root_type>;
-  static_assert(CheckSameModel<L, R, !std::is_void_v<type>>::value);
+  static_assert(check<CheckSameModel<L, R, !std::is_void_v<type>>>());
 };
 
 template <class L>
@@ -303,7 +304,7 @@ struct ConditionOn<FieldExpression<Path...>> {
 template <class Left, class Given>
 auto compare(Comparison comparison, const Left& left, const Given& right) {
   using Right = std::decay_t<const Given&>;
-  static_assert(CheckValue<Left, Right, operands_fit<Left, Right>()>::value);
+  static_assert(check<CheckValue<Left, Right, operands_fit<Left, Right>()>>());
   if constexpr (is_operand<Right>) {
     using Root = typename OperandRoot<Left, Right>::type;
     return Condition<Root>(compare_node(comparison, left.node(), right_node<Left>(right)));
@@ -315,7 +316,7 @@ auto compare(Comparison comparison, const Left& left, const Given& right) {
 
 template <class Left, class Right>
 auto compare_ordered(Comparison comparison, const Left& left, const Right& right) {
-  static_assert(CheckOrdered<Left, is_ordered<typename Left::value_type>>::value);
+  static_assert(check<CheckOrdered<Left, is_ordered<typename Left::value_type>>>());
   return compare(comparison, left, right);
 }
 
@@ -335,7 +336,7 @@ concept AnyCondition = std::is_base_of_v<Condition<typename C::root_type>, C>;
 template <class L, class R>
 struct CombinedRoot {
   using type = common_root<typename L::root_type, typename R::root_type>;
-  static_assert(CheckSameModel<L, R, !std::is_void_v<type>>::value);
+  static_assert(check<CheckSameModel<L, R, !std::is_void_v<type>>>());
 };
 
 }  // namespace detail
@@ -403,7 +404,7 @@ C operator!(const C& condition) {
 /// A term of order_by(). Absent values come first in ascending order, last in descending.
 template <auto... Path>
 struct Order {
-  static_assert(detail::CheckPath<Path...>::value);
+  static_assert(detail::check<detail::CheckPath<Path...>>());
   using root_type = typename detail::FirstMember<Path...>::owner;
   static constexpr const detail::ColumnPath* path = &detail::path_of<Path...>;
   bool descending = false;
@@ -428,13 +429,13 @@ Assignment<Member> set(const Given& value) {
   using Value = std::decay_t<const Given&>;
   using Type = typename Field::value_type;
   if constexpr (detail::is_operand<Value>) {
-    static_assert(detail::CheckValue<Field, Value, detail::operands_fit<Field, Value>()>::value);
+    static_assert(detail::check<detail::CheckValue<Field, Value, detail::operands_fit<Field, Value>()>>());
     constexpr bool same = std::is_same_v<member_owner<Member>, typename Value::root_type>;
-    static_assert(detail::CheckSameModel<Field, Value, same>::value);
+    static_assert(detail::check<detail::CheckSameModel<Field, Value, same>>());
     return {value.node()};
   } else {
     constexpr bool fits = detail::may_compare<Type, Field::nullable, Value>();
-    static_assert(detail::CheckValue<Field, Value, fits>::value);
+    static_assert(detail::check<detail::CheckValue<Field, Value, fits>>());
     if constexpr (fits) {
       return {detail::value_node(detail::param_for<Type>(value), Field::path)};
     } else {

@@ -129,6 +129,14 @@ inline constexpr bool same_member = false;
 template <auto A>
 inline constexpr bool same_member<A, A> = true;
 
+/// Completes classes whose static assertions check what users write. Always true itself, so that a mistake
+/// gives one error and not a second about the first.
+template <class... Checks>
+consteval bool check() {
+  (static_cast<void>(requires { sizeof(Checks); }), ...);
+  return true;
+}
+
 template <class T, class Entry>
 struct FieldCheck : std::true_type {};
 template <class T, auto Member, class... Options>
@@ -195,7 +203,7 @@ constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
   static_assert(((detail::is_field<Entries> || detail::is_set<Entries>)&&...),
                 "entries of orm::model() are field<…>(…), unique<…>() and index<…>()");
-  static_assert((detail::FieldCheck<T, Entries>::value && ...));
+  static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);
   return ModelDescription<T, decltype(fields), decltype(sets)>{table, fields, sets};

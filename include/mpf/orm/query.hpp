@@ -23,7 +23,7 @@ struct CheckCondition : std::false_type {
 };
 template <AnyCondition C, class T>
 struct CheckCondition<C, T> : std::true_type {
-  static_assert(std::is_base_of_v<typename C::root_type, T>,
+  static_assert(std::is_void_v<typename C::root_type> || std::is_base_of_v<typename C::root_type, T>,
                 "this condition is on fields of another model than the one queried");
 };
 template <class Term, class T>
@@ -78,7 +78,7 @@ class Query {
   /// Several where() must all hold.
   template <class C>
   Query where(const C& condition) const {
-    static_assert(detail::CheckCondition<C, T>::value);
+    static_assert(detail::check<detail::CheckCondition<C, T>>());
     if constexpr (detail::AnyCondition<C>) {
       return Query(core_.where(condition.node()));
     } else {
@@ -90,7 +90,7 @@ class Query {
   /// that the scope may not see stay unloaded.
   template <auto... Members>
   Query with() const {
-    static_assert(detail::CheckWith<T, Members...>::value);
+    static_assert(detail::check<detail::CheckWith<T, Members...>>());
     return Query(core_.with(detail::hops_of<Members...>));
   }
 
@@ -98,7 +98,7 @@ class Query {
   /// offset or first(), rows that are equal in all terms follow their ids.
   template <class... Terms>
   Query order_by(const Terms&... terms) const {
-    static_assert((detail::CheckOwner<Terms, T>::value && ...));
+    static_assert(detail::check<detail::CheckOwner<Terms, T>...>());
     detail::QueryCore core = core_;
     ((core = core.order_by(*Terms::path, terms.descending)), ...);
     return Query(std::move(core));
@@ -155,7 +155,7 @@ class Query {
   template <class... Fields>
     requires(sizeof...(Fields) > 0)
   auto select(const Fields&...) const {
-    static_assert((detail::CheckOwner<Fields, T>::value && ...));
+    static_assert(detail::check<detail::CheckOwner<Fields, T>...>());
     using Row = std::tuple<std::conditional_t<Fields::nullable, std::optional<typename Fields::value_type>,
                                               typename Fields::value_type>...>;
     const detail::ColumnPath* const paths[] = {Fields::path...};
@@ -171,8 +171,8 @@ class Query {
   /// Sets fields of all rows of the query: update(set<&Article::title>("x")). How many there were.
   template <auto... Members>
   std::uint64_t update(const Assignment<Members>&... values) const {
-    static_assert((detail::CheckOwner<Assignment<Members>, T>::value && ...));
-    static_assert((detail::CheckSet<Members>::value && ...));
+    static_assert(detail::check<detail::CheckOwner<Assignment<Members>, T>...>());
+    static_assert(detail::check<detail::CheckSet<Members>...>());
     const detail::NewValue list[] = {{detail::column_name<Members>, values.value}...};
     return core_.update(list);
   }

@@ -46,7 +46,7 @@ class BasicScope {
  public:
   template <class T>
   Query<T> query() const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     return Query<T>(QueryCore(data_, model_info<T>()));
   }
 
@@ -54,7 +54,7 @@ class BasicScope {
   /// not see alike.
   template <class T>
   T get(Id id) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     T row{};
     if (!find_row(data_, model_info<T>(), id, &row)) throw_no_row(model_info<T>(), id);
     return row;
@@ -62,7 +62,7 @@ class BasicScope {
 
   template <class T>
   std::optional<T> find(Id id) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     std::optional<T> row(std::in_place);
     if (!find_row(data_, model_info<T>(), id, &*row)) row.reset();
     return row;
@@ -74,7 +74,7 @@ class BasicScope {
   /// belongs to another tenant; db::ConstraintError for what the database refuses.
   template <class T>
   void insert(T& row) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     insert_row(data_, model_info<T>(), &row);
   }
   /// Returns the row as it was stored.
@@ -88,7 +88,7 @@ class BasicScope {
   /// The same for many rows: all or none, with few statements. Errors name the row: "[3].title".
   template <class T>
   void insert_many(std::span<T> rows) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     insert_rows(data_, model_info<T>(), rows.data(), rows.size(), sizeof(T));
   }
   template <class T>
@@ -100,14 +100,14 @@ class BasicScope {
   /// row, Error(conflict) when a row version tells that somebody else changed it; else as insert().
   template <class T>
   void update(T& row) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     update_row(data_, model_info<T>(), &row, {});
   }
 
   /// Writes only these fields: update<&Article::title>(article).
   template <auto First, auto... Rest, class T>
   void update(T& row) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     static_assert((is_described<T, First>() && ... && is_described<T, Rest>()),
                   "this member is not a field of the model");
     static constexpr std::string_view members[] = {member_name<First>, member_name<Rest>...};
@@ -117,7 +117,7 @@ class BasicScope {
   /// False when the scope has no such row. db::ConstraintError (foreign key) while others refer to it.
   template <class T>
   bool remove(Id id) const {
-    static_assert(CheckScope<T, kind>::value);
+    static_assert(check<CheckScope<T, kind>>());
     return remove_row(data_, model_info<T>(), id);
   }
 
