@@ -218,12 +218,6 @@ std::string create_index(std::string_view table, const Index& index) {
   return sql + ")";
 }
 
-std::string create_all(const Table& table, Dialect dialect) {
-  auto sql = create_table(table, dialect) + ";\n";
-  for (const auto& index : table.indexes) sql += create_index(table.name, index) + ";\n";
-  return sql;
-}
-
 }  // namespace mpf::orm::ddl
 
 namespace mpf::orm {

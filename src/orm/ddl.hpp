@@ -51,7 +51,4 @@ std::string create_table(const Table& table, db::Dialect dialect, std::string_vi
 
 std::string create_index(std::string_view table, const Index& index);
 
-/// create_table() and all its create_index(), each ended by ";".
-std::string create_all(const Table& table, db::Dialect dialect);
-
 }  // namespace mpf::orm::ddl

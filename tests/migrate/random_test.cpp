@@ -109,7 +109,7 @@ std::map<std::string, std::int64_t> row_counts(db::Database& database,
 
 TEST_CASE(
     "random models: make leads there, a second make is empty, apply and rollback give the same catalogs") {
-  for (unsigned seed = 1; seed <= 25; ++seed) {
+  for (unsigned seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     test::run([&] {
       const test::Modules modules;
