@@ -1,35 +1,32 @@
 // A site-aware JSON API in one file: notes of each site, and a task that counts their words.
-// [taste]
-#include <sstream>
-
 #include <mpf/app/app.hpp>
+#include <mpf/base/text.hpp>
 #include <mpf_embedded/hello_migrations.hpp>
 
 using namespace mpf;
 
+struct NewNote {
+  std::string text;
+  static constexpr auto describe() { return mpf::describe(field<&NewNote::text>()); }
+};
+struct CountWords {
+  Id note;
+  static constexpr auto describe() { return mpf::describe(field<&CountWords::note>()); }
+};
+
+// [taste]
 struct Note {
   orm::Id id;
   orm::Ref<tenant::Site> site;
   std::string text;
   std::int64_t words = 0;
-
   static constexpr auto model() {
     return orm::model<Note>("hello_note", orm::field<&Note::site>(orm::tenant),
                             orm::field<&Note::text>(orm::max_length(500)), orm::field<&Note::words>());
   }
 };
 
-struct NewNote {
-  std::string text;
-  static constexpr auto describe() { return mpf::describe(field<&NewNote::text>()); }
-};
-
-struct CountWords {
-  Id note;
-  static constexpr auto describe() { return mpf::describe(field<&CountWords::note>()); }
-};
-
-http::Response list_notes(Context& ctx) {  // only this site's notes: the scope is part of the query's type
+http::Response list_notes(Context& ctx) {  // this site's: the scope is part of the query's type
   return http::Response::json(ctx.scope().query<Note>().order_by(orm::desc<&Note::id>).limit(20).all());
 }
 
@@ -44,12 +41,11 @@ http::Response add_note(Context& ctx) {
 
 void count_words(TaskContext& ctx, const CountWords& task) {
   auto note = ctx.scope().get<Note>(task.note);
-  std::istringstream text(note.text);
-  for (std::string word; text >> word;) ++note.words;
+  note.words = static_cast<std::int64_t>(split(note.text, ' ').size());
   ctx.scope().update<&Note::words>(note);
 }
 
-struct HelloModule final : Module {
+struct Hello final : Module {
   std::string_view name() const noexcept override { return "hello"; }
   void setup(Setup& s) override {
     s.model<Note>();
@@ -61,6 +57,4 @@ struct HelloModule final : Module {
 };
 // [taste]
 
-int main(int argc, char** argv) {
-  return Application(modules<HelloModule>(), {.name = "hello"}).main(argc, argv);
-}
+int main(int argc, char** argv) { return Application(modules<Hello>(), {.name = "hello"}).main(argc, argv); }
