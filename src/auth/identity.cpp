@@ -20,7 +20,7 @@ constexpr std::size_t secret_length = 43;  // random_token()
 
 Identity::Identity(const Sessions& sessions, orm::SiteScope scope, const http::Request& request)
     : sessions_(sessions),
-      scope_(std::move(scope)),
+      scope_(scope),
       request_(request),
       secure_(request.secure || sessions.settings().secure_cookies) {}
 

@@ -28,6 +28,9 @@ std::string random_base64(std::size_t bytes) {
   return text.data();
 }
 
+/// Never null, as libsodium wants it.
+const char* bytes_of(std::string_view text) { return text.empty() ? "" : text.data(); }
+
 }  // namespace
 
 struct Passwords::Impl {
@@ -79,7 +82,7 @@ Passwords::~Passwords() = default;
 std::string Passwords::hash(std::string_view password) {
   return impl_->run([&]() -> std::string {
     std::array<char, crypto_pwhash_STRBYTES> text{};
-    if (crypto_pwhash_str_alg(text.data(), password.data(), password.size(), impl_->passes, impl_->memory,
+    if (crypto_pwhash_str_alg(text.data(), bytes_of(password), password.size(), impl_->passes, impl_->memory,
                               crypto_pwhash_ALG_ARGON2ID13) != 0) {
       throw Error(ErrorKind::unavailable,
                   fmt::format("no memory for hashing a password ({} KiB, auth.argon2_memory_kib)",
@@ -91,7 +94,7 @@ std::string Passwords::hash(std::string_view password) {
 
 bool Passwords::verify(std::string_view password, const std::string& hash) {
   return impl_->run(
-      [&] { return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0; });
+      [&] { return crypto_pwhash_str_verify(hash.c_str(), bytes_of(password), password.size()) == 0; });
 }
 
 bool Passwords::verify_nobody(std::string_view password) {

@@ -14,7 +14,7 @@ namespace mpf::auth {
 
 std::string address_block(std::string_view remote_address) {
   in6_addr address{};
-  const std::string text(remote_address);
+  std::string text(remote_address);
   if (inet_pton(AF_INET6, text.c_str(), &address) != 1) return text;
   const auto* bytes = reinterpret_cast<const char*>(address.s6_addr);
   if (IN6_IS_ADDR_V4MAPPED(&address)) {
