@@ -285,7 +285,8 @@ LocatedOperation read_operation(const Reader& file, const YAML::Node& node) {
   if (!node.IsMap() || node.size() != 1 || !node.begin()->first.IsScalar()) {
     file.fail(node, "an operation is written '- create_table: …', with one kind each");
   }
-  const auto& key = node.begin()->first;
+  const YAML::Node key = node.begin()->first;
+  const YAML::Node value = node.begin()->second;
   const auto found = std::ranges::find(kinds, key.Scalar(), &Kind::name);
   if (found == kinds.end()) {
     std::vector<std::string_view> known;
@@ -293,7 +294,7 @@ LocatedOperation read_operation(const Reader& file, const YAML::Node& node) {
     file.inner(node, "the migration").unknown(key, "operation", key.Scalar(), known);
   }
   const auto what = "'" + key.Scalar() + "'";
-  return {found->read(file.inner(node.begin()->second, what)), node.Mark().line + 1};
+  return {found->read(file.inner(value, what)), node.Mark().line + 1};
 }
 
 MigrationId read_id(const Reader& reader, const YAML::Node& at, const std::string& text) {
