@@ -1,5 +1,5 @@
 // What fibers cost: ns per operation, the median of several runs.
-//   mpf_fiber_bench [--json FILE]
+//   mpf_bench_fiber [--json FILE]
 
 #include <algorithm>
 #include <cstdio>
