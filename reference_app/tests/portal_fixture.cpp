@@ -75,7 +75,7 @@ Browser Portal::user(const std::string& name, const std::string& site) {
   return browser;
 }
 
-int Portal::command(std::vector<std::string> arguments) {
+int Portal::command(const std::vector<std::string>& arguments) {
   std::istringstream in;
   std::ostringstream out;
   auto start = options();
@@ -88,7 +88,7 @@ int Portal::import(const std::filesystem::path& folder, const std::string& site,
                    const std::vector<std::string>& options) {
   std::vector<std::string> arguments{"import", site, folder.string()};
   arguments.insert(arguments.end(), options.begin(), options.end());
-  return command(std::move(arguments));
+  return command(arguments);
 }
 
 void write(const std::filesystem::path& file, std::string_view content) {

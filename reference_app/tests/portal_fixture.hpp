@@ -47,7 +47,7 @@ class Portal {
   /// in `output`.
   int import(const std::filesystem::path& folder, const std::string& site = "acme",
              const std::vector<std::string>& options = {});
-  int command(std::vector<std::string> arguments);
+  int command(const std::vector<std::string>& arguments);
   std::string output;
 
   mpf::StartOptions options() const;

@@ -65,7 +65,9 @@ void show_routes(Instance& instance, CommandContext& ctx) {
   std::vector<std::vector<std::string>> rows{{"METHOD", "PATTERN", "MODULE", ""}};
   for (auto& line : lines)
     rows.push_back({line.method, line.pattern, line.module, line.csrf ? "" : "no csrf"});
-  ctx.out() << table(rows);
+  ctx.out() << table(rows) << "\nmiddleware, outermost first:";
+  for (const auto name : instance.registrations().router.middleware()) ctx.out() << "\n  " << name;
+  ctx.out() << "\n";
 }
 
 }  // namespace

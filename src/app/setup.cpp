@@ -74,9 +74,9 @@ void Setup::static_files(std::string_view prefix, const EmbeddedFiles& files) {
                                         web::static_files(files), {}, module_);
 }
 
-void Setup::static_files(std::string_view prefix, std::filesystem::path folder) {
+void Setup::static_files(std::string_view prefix, const std::filesystem::path& folder) {
   instance_->registrations().router.add(http::Method::get, fmt::format("{}/{{path*}}", prefix),
-                                        web::static_files(std::move(folder)), {}, module_);
+                                        web::static_files(folder), {}, module_);
 }
 
 void Setup::middleware(ContextMiddleware middleware, int order) {

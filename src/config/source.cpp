@@ -8,7 +8,7 @@
 
 namespace mpf::config {
 
-ProfileSource profile_folder(std::filesystem::path folder) {
+ProfileSource profile_folder(const std::filesystem::path& folder) {
   std::string name = folder.string();
   const auto read = [folder](std::string_view file) { return read_file_if_exists(folder / file); };
   const auto list = [folder] {

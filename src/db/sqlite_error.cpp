@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <optional>
 #include <vector>
 
@@ -79,7 +80,7 @@ void throw_error(sqlite3* connection, int code, const std::string& file, std::st
   const int system = connection ? sqlite3_system_errno(connection) : 0;
   const auto with_cause = [&](const std::string& text) {
     return fmt::format("{} (SQLite: {}{}{})", text, message, system != 0 ? ", " : "",
-                       system != 0 ? std::strerror(system) : "");
+                       system != 0 ? std::generic_category().message(system) : std::string());
   };
   const auto disk_full = [&] {
     return Error(

@@ -137,7 +137,7 @@ void State::report() noexcept {
 
 void State::clear_body() noexcept {
   if (!body) return;
-  if (static_cast<void*>(body) == static_cast<void*>(inline_body)) {
+  if (static_cast<void*>(body) == static_cast<void*>(inline_body_)) {
     std::destroy_at(body);
   } else {
     delete body;

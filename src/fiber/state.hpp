@@ -61,7 +61,7 @@ class State final {
   void set_body(Fn&& fn) {
     using Function = detail::FunctionBody<void, std::decay_t<Fn>>;
     if constexpr (sizeof(Function) <= inline_bytes && alignof(Function) <= alignof(std::max_align_t)) {
-      body = ::new (static_cast<void*>(inline_body)) Function(std::forward<Fn>(fn));
+      body = ::new (static_cast<void*>(inline_body_)) Function(std::forward<Fn>(fn));
     } else {
       body = new Function(std::forward<Fn>(fn));
     }
@@ -117,7 +117,7 @@ class State final {
   std::condition_variable unparked_;
 
   static constexpr std::size_t inline_bytes = 96;
-  alignas(std::max_align_t) std::byte inline_body[inline_bytes];
+  alignas(std::max_align_t) std::byte inline_body_[inline_bytes];
 };
 
 /// The fiber that runs on this thread, or null.

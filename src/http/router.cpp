@@ -23,6 +23,7 @@ struct Target {
 struct Layer {
   Middleware run;
   int order;
+  std::string name;
 };
 
 /// Paths can get long, and what arrives is shown to who sent it: no more of it than needed.
@@ -124,12 +125,19 @@ void Router::add(Method method, std::string_view pattern, Handler handler, Route
       {std::move(handler), std::move(params), std::string(to_string(method)) + " " + std::string(pattern)});
 }
 
-void Router::use(Middleware middleware, int order, std::string) {
+void Router::use(Middleware middleware, int order, std::string name) {
   auto& layers = impl_->layers;
   const auto at = std::upper_bound(layers.begin(), layers.end(), order,
                                    [](int value, const auto& layer) { return value < layer->order; });
-  layers.insert(at, std::make_unique<Layer>(Layer{std::move(middleware), order}));
+  layers.insert(at, std::make_unique<Layer>(Layer{std::move(middleware), order, std::move(name)}));
   impl_->rebuild_chain();
+}
+
+std::vector<std::string_view> Router::middleware() const {
+  std::vector<std::string_view> names;
+  names.reserve(impl_->layers.size());
+  for (const auto& layer : impl_->layers) names.emplace_back(layer->name);
+  return names;
 }
 
 const std::vector<RouteInfo>& Router::routes() const noexcept { return impl_->infos; }

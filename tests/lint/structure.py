@@ -80,5 +80,10 @@ for group in GROUPS:
             if parts[0] == "extensions":
                 report(path, line, "the core application never includes an extension")
 
+# The README's taste of the code is that of a program which is compiled and tested.
+taste = (ROOT / "examples/hello/main.cpp").read_text(encoding="utf-8").split("// [taste]\n")[1]
+if f"```cpp\n{taste}```" not in (ROOT / "README.md").read_text(encoding="utf-8"):
+    report(ROOT / "README.md", 1, "the code is not that between the [taste] marks of examples/hello/main.cpp")
+
 print("\n".join(problems) if problems else "structure is clean")
 sys.exit(1 if problems else 0)

@@ -27,7 +27,7 @@ for entry in commands:
     path = pathlib.Path(entry["file"])
     if not path.is_relative_to(ROOT) or path.is_relative_to(ROOT / "build"):
         continue
-    if path.relative_to(ROOT).parts[0] in ("src", "reference_app", "examples"):
+    if path.relative_to(ROOT).parts[0] in ("src", "reference_app", "examples") and not path.stem.endswith("_test"):
         ours[path] = entry.get("command", "")
 
 headers = hashlib.sha256()

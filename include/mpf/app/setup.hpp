@@ -76,7 +76,7 @@ class Setup {
 
   /// Files under "<prefix>/{path*}", of the program or of a folder; with ETag, immutable when hashed.
   void static_files(std::string_view prefix, const EmbeddedFiles& files);
-  void static_files(std::string_view prefix, std::filesystem::path folder);
+  void static_files(std::string_view prefix, const std::filesystem::path& folder);
 
   /// Around all requests of the application. The services are there once it is started.
   using ContextMiddleware =

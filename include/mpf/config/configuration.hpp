@@ -47,7 +47,7 @@ struct ProfileSource {
 };
 
 /// Names in messages begin with the folder as given. A folder that does not exist has no files.
-ProfileSource profile_folder(std::filesystem::path folder);
+ProfileSource profile_folder(const std::filesystem::path& folder);
 /// `files` must outlive the source.
 ProfileSource embedded_profiles(std::string name, const EmbeddedFiles& files);
 

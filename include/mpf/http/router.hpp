@@ -54,6 +54,9 @@ class Router {
   /// requests that match nothing.
   void use(Middleware middleware, int order = 0, std::string name = {});
 
+  /// Names of the middleware, outermost first.
+  std::vector<std::string_view> middleware() const;
+
   const std::vector<RouteInfo>& routes() const noexcept;
 
   /// Options of the route that a request will take, or null: lets the server apply limits before the body.

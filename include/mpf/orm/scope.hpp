@@ -82,7 +82,7 @@ class BasicScope {
     requires(!std::is_lvalue_reference_v<T> && !std::is_const_v<T>)
   T insert(T&& row) const {
     insert(row);
-    return std::move(row);
+    return std::forward<T>(row);
   }
 
   /// The same for many rows: all or none, with few statements. Errors name the row: "[3].title".

@@ -110,7 +110,7 @@ std::optional<FileType> file_type(std::string_view file_name) {
 
 fs::path check_folder(const fs::path& folder) {
   std::error_code error;
-  const auto canonical = fs::canonical(folder, error);
+  auto canonical = fs::canonical(folder, error);
   if (error == std::errc::permission_denied) {
     mpf::fail(mpf::ErrorKind::denied,
               fmt::format("no permission to read '{}': run the import as a user who may", folder.string()));
