@@ -178,6 +178,23 @@ TEST_CASE("accounts: signing up, in and out") {
           .status == 401);
 }
 
+TEST_CASE("what strangers send is limited") {
+  Portal portal;
+  auto visitor = portal.visitor();
+  const auto sign_in = [&](const std::string& body) { return visitor.post("/api/account/sign-in", body); };
+  CHECK(sign_in(R"({"email":")" + std::string(2'000'000, 'a') + R"(","password":"x"})").status == 413);
+  CHECK(sign_in(std::string(100'000, '[')).status == 400);
+  CHECK(sign_in(R"({"email":["a"],"password":7})").status == 422);
+  CHECK(sign_in(R"({"email":"a","password":")" + std::string(100'000, 'p') + R"("})").status != 500);
+  CHECK(visitor.get("/" + std::string(9000, 'a')).status == 414);
+  visitor.extra_headers["X-Large"] = std::string(20'000, 'h');
+  CHECK(visitor.get("/").status == 431);
+  visitor.extra_headers.clear();
+  CHECK(visitor.get("/").status == 200);
+  for (int i = 0; i < 5; ++i) sign_in(R"({"email":"member@acme.test","password":"wrong wrong wrong"})");
+  CHECK(sign_in(R"({"email":"member@acme.test","password":"correct horse battery"})").status == 429);
+}
+
 TEST_CASE("unknown hosts and paths") {
   Portal portal;
   Browser nowhere(portal.port(), "nowhere.localhost");

@@ -54,8 +54,10 @@ void Membership::bury(Timestamp now) {
       });
   for (const Worker& other : others) {
     if (!other.expired && !process_is_dead(other.process)) continue;
-    log::warning("worker {} ({}) is dead; its tasks go back to the queue", other.name, other.id.value);
     queue_.db().execute({"DELETE FROM mpf_task_worker WHERE id = ?", {other.id.value}, db::Access::write});
+    queue_.db().on_commit([name = other.name, id = other.id.value] {
+      log::warning("worker {} ({}) is dead; its tasks go back to the queue", name, id);
+    });
   }
 }
 

@@ -17,7 +17,7 @@ using fiber::TimePoint;
 using std::chrono::milliseconds;
 
 constexpr milliseconds housekeeping_interval{60'000};
-constexpr milliseconds retry_after_error{500};
+constexpr milliseconds longest_retry{10'000};
 
 }  // namespace
 
@@ -83,10 +83,12 @@ bool Worker::Impl::cycle() {
       next_due_ = claims_.next_due();
     }
     if (now >= tidy_at_ && !stopping_) tidy();
+    retry_after_ = first_retry;
     return idle;
   } catch (const std::exception& error) {
     log::warning("task worker: {}; trying again", error.what());
-    failing_until_ = SteadyClock::now() + retry_after_error;
+    failing_until_ = SteadyClock::now() + retry_after_;
+    retry_after_ = std::min(retry_after_ * 2, longest_retry);
     queue_changed_ = true;
     return false;
   }

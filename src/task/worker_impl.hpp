@@ -78,6 +78,8 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
   fiber::TimePoint progress_at_{};
   fiber::TimePoint tidy_at_{};
   fiber::TimePoint failing_until_{};
+  static constexpr std::chrono::milliseconds first_retry{500};
+  std::chrono::milliseconds retry_after_ = first_retry;  // doubles while the database fails
   std::optional<Timestamp> next_due_;
   std::set<std::string> reported_unknown_;
 
