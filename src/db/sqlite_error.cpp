@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include <fmt/core.h>

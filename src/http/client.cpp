@@ -97,8 +97,9 @@ ClientResponse Client::send(const ClientRequest& request) const {
   const Address address = parse_url(request.url);
   const auto now = fiber::SteadyClock::now();
   const auto until = std::min<fiber::TimePoint>(now + options_.timeout, fiber::deadline());
-  const auto left = std::chrono::duration_cast<milliseconds>(until - now);
-  if (left <= milliseconds(0)) throw Error(ErrorKind::timeout, "no time is left to call " + address.origin);
+  // Rounded up: what ends by this limit has then passed `until` too, and is told from a broken connection.
+  const auto left = std::chrono::ceil<milliseconds>(until - now) + milliseconds(1);
+  if (until <= now) throw Error(ErrorKind::timeout, "no time is left to call " + address.origin);
 
   httplib::Client client(address.origin);
   client.set_connection_timeout(std::min(options_.connect_timeout, left));

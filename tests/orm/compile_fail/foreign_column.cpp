@@ -2,6 +2,4 @@
 // expect: &User::email
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().where(f<&User::email> == "x");
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().where(f<&User::email> == "x"); }

@@ -2,6 +2,4 @@
 // expect: &User::email
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().order_by(mpf::orm::asc<&User::email>);
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().order_by(mpf::orm::asc<&User::email>); }

@@ -2,6 +2,4 @@
 // expect: &Article::title
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().where(f<&Article::title>.is_null());
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().where(f<&Article::title>.is_null()); }

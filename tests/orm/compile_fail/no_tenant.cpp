@@ -2,6 +2,4 @@
 // expect: Country
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Country>();
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Country>(); }

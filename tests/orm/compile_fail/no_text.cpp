@@ -2,6 +2,4 @@
 // expect: &Article::rank
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().where(f<&Article::rank>.contains("x"));
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().where(f<&Article::rank>.contains("x")); }

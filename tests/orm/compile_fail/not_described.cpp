@@ -2,6 +2,4 @@
 // expect: &Article::draft
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().where(f<&Article::draft> == "x");
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().where(f<&Article::draft> == "x"); }

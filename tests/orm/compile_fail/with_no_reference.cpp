@@ -2,6 +2,4 @@
 // expect: &Article::title
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().with<&Article::title>();
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().with<&Article::title>(); }

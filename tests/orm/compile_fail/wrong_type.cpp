@@ -2,6 +2,4 @@
 // expect: &Article::title
 #include "models.hpp"
 
-void test(const mpf::orm::SiteScope& site) {
-  site.query<Article>().where(f<&Article::title> == 5);
-}
+void test(const mpf::orm::SiteScope& site) { site.query<Article>().where(f<&Article::title> == 5); }
