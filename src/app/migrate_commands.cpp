@@ -60,6 +60,13 @@ void rollback(Instance& instance, CommandContext& ctx) {
   ctx.print(fmt::format("{} migration{} rolled back", undone.size(), undone.size() == 1 ? "" : "s"));
 }
 
+void fake(Instance& instance, CommandContext& ctx) {
+  const migrate::MigrationId id{ctx.text("module"), ctx.text("migration")};
+  const bool undo = ctx.flag("undo");
+  instance.migrator()->fake(id, !undo);
+  ctx.print(fmt::format("{} is recorded as {}", id.to_string(), undo ? "not applied" : "applied"));
+}
+
 void show(Instance& instance, CommandContext& ctx) {
   std::vector<std::vector<std::string>> rows{{"MIGRATION", "STATE", "APPLIED"}};
   for (const auto& status : instance.migrator()->show()) {
@@ -97,6 +104,12 @@ void add_migrate_commands(Instance& instance) {
       .flag("dry-run", "Only show what would be undone")
       .needs(Needs::database)
       .run(with(rollback));
+  migrate.command("fake", "Records a migration as applied, with its file as it is now, without running it")
+      .argument("module", "Module, such as content.item")
+      .argument("migration", "Its whole name")
+      .flag("undo", "Record it as not applied")
+      .needs(Needs::database)
+      .run(with(fake));
   migrate.command("show", "Lists all migrations and whether they are applied")
       .needs(Needs::database)
       .run(with(show));
