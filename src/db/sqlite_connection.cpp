@@ -1,6 +1,7 @@
 #include "db/sqlite_connection.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -93,7 +94,15 @@ void Connection::configure(Role role, const SqliteOptions& options) {
   if (role == Role::writer) {
     std::string mode;
     const Prepared statement = compile("PRAGMA journal_mode = WAL", false, nullptr);
-    const int code = sqlite3_step(statement.get());
+    int code = sqlite3_step(statement.get());
+    // Of several processes that open a new file at once one switches it; SQLite tells the others that it is
+    // busy without asking the busy handler.
+    const auto patience = std::chrono::steady_clock::now() + options.busy_timeout;
+    while ((code & 0xff) == SQLITE_BUSY && std::chrono::steady_clock::now() < patience) {
+      sqlite3_reset(statement.get());
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      code = sqlite3_step(statement.get());
+    }
     if (code != SQLITE_ROW) check(code, "PRAGMA journal_mode = WAL");
     mode = reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), 0));
     if (mode != "wal") {
