@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs clang-tidy on the sources of a build, in parallel, and remembers which were clean.
 
-A source is checked again when it, any header of the project, the rules or the compiler's arguments have changed.
+A source is checked again when it, a header of the project that it includes, the rules or the compiler's arguments
+have changed. The memory is the user's (XDG_CACHE_HOME), so that every checkout profits from it.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -30,21 +32,44 @@ for entry in commands:
     if path.relative_to(ROOT).parts[0] in ("src", "reference_app", "examples") and not path.stem.endswith("_test"):
         ours[path] = entry.get("command", "")
 
-headers = hashlib.sha256()
-for header in sorted(p for f in ("include", "src", "reference_app") for p in (ROOT / f).rglob("*.hpp")):
-    if "node_modules" not in header.parts:
-        headers.update(header.read_bytes())
-headers.update((ROOT / ".clang-tidy").read_bytes())
-headers.update(subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout)
+INCLUDE = re.compile(rb'^\s*#\s*include\s*(?:<(mpf/[^>]+)>|"([^"]+)")', re.MULTILINE)
+texts = {}
 
-stamps = options.build / "tidy"
+
+def text_of(path):
+    if path not in texts:
+        texts[path] = path.read_bytes() if path.is_file() else None
+    return texts[path]
+
+
+def included(path):
+    """The source and every header of the project that it reaches."""
+    found, waiting = {}, [path]
+    while waiting:
+        current = waiting.pop()
+        if current in found or text_of(current) is None:
+            continue
+        found[current] = text_of(current)
+        for public, quoted in INCLUDE.findall(found[current]):
+            name = (public or quoted).decode()
+            folders = (ROOT / "include",) if public else (ROOT / "src", ROOT / "reference_app", ROOT, current.parent)
+            waiting += [folder / name for folder in folders]
+    return found
+
+
+rules = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
+rules.update(subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout)
+
+cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+stamps = cache / "mpf" / "tidy"
 stamps.mkdir(parents=True, exist_ok=True)
 
 
 def stamp_of(path):
-    digest = headers.copy()
-    digest.update(path.read_bytes())
-    digest.update(ours[path].encode())
+    digest = rules.copy()
+    digest.update(ours[path].replace(str(ROOT), "").encode())
+    for name, text in sorted(included(path).items()):
+        digest.update(str(name.relative_to(ROOT)).encode() + b"\0" + text)
     return stamps / digest.hexdigest()
 
 
