@@ -9,6 +9,7 @@
 #include <mpf/base/reflect.hpp>
 #include <mpf/orm/codec.hpp>
 #include <mpf/orm/ref.hpp>
+#include <mpf/orm/relation.hpp>
 #include <mpf/orm/schema.hpp>
 
 /// Models are plain structs with one description, the source of columns, decoding, forms and migrations:
@@ -45,6 +46,8 @@ struct Indexed {};
 struct AutoNow {};
 struct AutoNowAdd {};
 struct RowVersion {};
+struct ProviderOrSystem {};
+struct Retired {};
 struct MaxLength {
   std::size_t characters;
 };
@@ -66,6 +69,12 @@ struct RenamedFrom {
 inline constexpr Tenant tenant{};
 /// The reference to the provider that owns the row; on the member `id` of the provider's own model: itself.
 inline constexpr ProviderTenant provider_tenant{};
+/// The optional reference to the provider that owns the row; rows without one belong to the system. Everybody
+/// sees the system's rows beside those of the own provider; only a SystemScope writes them.
+inline constexpr ProviderOrSystem provider_or_system{};
+/// A std::optional<Timestamp>: the row is retired since then. Queries, get() and find() see no retired rows
+/// unless asked (Query::with_retired()); references to them still load. BasicScope::retire() sets it.
+inline constexpr Retired retired{};
 /// An index on this column alone.
 inline constexpr Indexed indexed{};
 /// A Timestamp set at insert, and at every write.
@@ -103,12 +112,18 @@ constexpr IndexSet<Members...> index() {
   return {};
 }
 
-template <class T, class Fields, class Sets>
+struct ChangeLogEntry {};
+/// Entry of model(): who changed what is kept, row by row and field by field, in the same transaction. See
+/// change_log.hpp.
+constexpr ChangeLogEntry change_log() { return {}; }
+
+template <class T, class Fields, class Sets, class Others = std::tuple<>>
 struct ModelDescription {
   using model_type = T;
   std::string_view table;
   Fields fields;  ///< tuple of mpf::Field, the id among them
   Sets sets;      ///< tuple of UniqueSet and IndexSet
+  Others others;  ///< tuple of relations and ChangeLogEntry
 };
 
 namespace detail {
@@ -123,6 +138,9 @@ template <auto... Members>
 inline constexpr bool is_set<UniqueSet<Members...>> = sizeof...(Members) > 0;
 template <auto... Members>
 inline constexpr bool is_set<IndexSet<Members...>> = sizeof...(Members) > 0;
+
+template <class Entry>
+inline constexpr bool is_other = is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry>;
 
 template <auto A, auto B>
 inline constexpr bool same_member = false;
@@ -150,6 +168,10 @@ struct FieldCheck<T, Field<Member, Options...>> {
                 "no column can hold the type of this field: use another, or specialise orm::ColumnCodec");
   static_assert(!(has<Tenant> || has<ProviderTenant>) || is_ref<type> || std::is_same_v<type, Id>,
                 "a tenant field is an orm::Ref that is always there, or the id");
+  static_assert(!has<ProviderOrSystem> || (is_ref<bare<type>> && is_optional<type>),
+                "provider_or_system is for a std::optional<orm::Ref>");
+  static_assert(!has<Retired> || std::is_same_v<type, std::optional<Timestamp>>,
+                "retired is for std::optional<Timestamp> fields");
   static_assert(!has<MaxLength> || std::is_same_v<bare<type>, std::string>,
                 "max_length is for std::string fields");
   static_assert(!has<DeleteRule> || is_ref<bare<type>>, "on_delete is for orm::Ref fields");
@@ -186,6 +208,15 @@ constexpr auto if_set(const Entry& entry) {
   }
 }
 
+template <class Entry>
+constexpr auto if_other(const Entry& entry) {
+  if constexpr (is_other<Entry>) {
+    return std::tuple<Entry>(entry);
+  } else {
+    return std::tuple<>();
+  }
+}
+
 template <class T, class... Entries>
 constexpr auto model_fields(const Entries&... entries) {
   if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
@@ -197,16 +228,19 @@ constexpr auto model_fields(const Entries&... entries) {
 
 }  // namespace detail
 
-/// The description of T, stored in that table. Entries are field<…>(…), unique<…>() and index<…>().
+/// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(), the
+/// relations many<…>(), links<…>() and linked<…>(), and change_log().
 template <class T, class... Entries>
 constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
-  static_assert(((detail::is_field<Entries> || detail::is_set<Entries>)&&...),
-                "entries of orm::model() are field<…>(…), unique<…>() and index<…>()");
+  static_assert(((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
+                "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), many<…>(), links<…>(), "
+                "linked<…>() and change_log()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);
-  return ModelDescription<T, decltype(fields), decltype(sets)>{table, fields, sets};
+  auto others = std::tuple_cat(detail::if_other(entries)...);
+  return ModelDescription<T, decltype(fields), decltype(sets), decltype(others)>{table, fields, sets, others};
 }
 
 /// A struct with `static constexpr auto model()` as above.
@@ -235,7 +269,14 @@ consteval bool is_described() {
 template <class T>
 inline constexpr bool has_site_field = any_field_has<Tenant, T>();
 template <class T>
-inline constexpr bool has_provider_field = any_field_has<ProviderTenant, T>();
+inline constexpr bool has_provider_field =
+    any_field_has<ProviderTenant, T>() || any_field_has<ProviderOrSystem, T>();
+template <class T>
+inline constexpr bool has_change_log = std::apply(
+    [](const auto&... other) {
+      return (std::is_same_v<std::decay_t<decltype(other)>, ChangeLogEntry> || ...);
+    },
+    reflect::description_of<T>.others);
 
 template <class T, class Type>
 struct TenantTarget {

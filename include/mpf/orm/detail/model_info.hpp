@@ -46,8 +46,10 @@ struct ModelInfo {
   Table table;
   std::vector<ColumnInfo> columns;  ///< as table.columns
   std::size_t id = no_column;
-  std::size_t site = no_column;  ///< the tenant field
-  std::size_t provider = no_column;
+  std::size_t site = no_column;      ///< the tenant field
+  std::size_t provider = no_column;  ///< nullable: null is the system's row
+  std::size_t retired = no_column;
+  bool change_log = false;
   ModelGetter site_model = nullptr;  ///< what the tenant field refers to
   void (*decode)(void* object, const db::Row& row, std::size_t first_column) = nullptr;
 
@@ -100,6 +102,25 @@ inline constexpr std::string_view column_name = ColumnName<Member>::value;
 template <class T>
 const ModelInfo& model_info();
 
+template <auto Member>
+inline constexpr std::string_view spelled_member_of = spelled_pointer<Member>();
+
+/// Tells each set of a decoded row which member it is.
+template <class T>
+void bind_sets(T& row) {
+  std::apply(
+      [&row](const auto&... other) {
+        (
+            [&row]<class Entry>(const Entry&) {
+              if constexpr (is_relation<Entry>) {
+                (row.*Entry::pointer).bind(&spelled_member_of<Entry::pointer>);
+              }
+            }(other),
+            ...);
+      },
+      reflect::description_of<T>.others);
+}
+
 template <auto Member, class T>
 db::Param get_member(const void* object) {
   return to_param(static_cast<const T*>(object)->*Member);
@@ -113,6 +134,11 @@ void set_member(void* object, const db::Param& value) {
     member = Id(std::get<std::int64_t>(value));
   } else if constexpr (is_ref<Type>) {
     member = Type(Id(std::get<std::int64_t>(value)));
+  } else if constexpr (is_ref<bare<Type>>) {
+    member = bare<Type>(Id(std::get<std::int64_t>(value)));
+  } else if constexpr (std::same_as<Type, std::optional<Timestamp>>) {
+    member.reset();
+    if (const auto* const time = std::get_if<Timestamp>(&value)) member = *time;
   } else if constexpr (std::same_as<Type, Timestamp>) {
     member = std::get<Timestamp>(value);
   } else if constexpr (std::same_as<Type, std::int64_t>) {
@@ -150,6 +176,7 @@ void decode(void* object, const db::Row& row, std::size_t first_column) {
       if (member) member->bind(spelled_pointer<F::pointer>());
     }
   });
+  bind_sets(into);
 }
 
 template <class T, class F>
@@ -169,8 +196,8 @@ void add_column(ModelInfo& info, const F& field) {
     column.primary_key = true;
     info.id = index;
   }
-  if constexpr (std::same_as<typename F::type, Id> || is_ref<typename F::type> ||
-                std::same_as<typename F::type, Timestamp> || std::same_as<typename F::type, std::int64_t>) {
+  if constexpr (std::same_as<typename F::type, Id> || is_ref<Type> || std::same_as<Type, Timestamp> ||
+                std::same_as<typename F::type, std::int64_t>) {
     described.set = &set_member<member, T>;
   }
   if constexpr (is_ref<Type>) {
@@ -202,7 +229,8 @@ void add_column(ModelInfo& info, const F& field) {
     info.table.tenant_column = column.name;
     info.site_model = &model_info<typename TenantTarget<T, Type>::type>;
   }
-  if constexpr (F::template has<ProviderTenant>) info.provider = index;
+  if constexpr (F::template has<ProviderTenant> || F::template has<ProviderOrSystem>) info.provider = index;
+  if constexpr (F::template has<Retired>) info.retired = index;
   described.auto_now_add = F::template has<AutoNowAdd>;
   described.auto_now = F::template has<AutoNow>;
   described.row_version = F::template has<RowVersion>;
@@ -233,6 +261,7 @@ const ModelInfo& model_info() {
               ...);
         },
         description.sets);
+    built.change_log = has_change_log<T>;
     finish_table(built);
     return built;
   }();
