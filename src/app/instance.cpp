@@ -66,9 +66,14 @@ void Instance::start_runtime() {
   const auto& log_settings = settings<LogSettings>();
   log::Level level = log_settings.level;
   if (log_less_ && log_settings.file.empty()) level = std::max(level, log::Level::warning);
-  logger_ = start_.logger ? start_.logger
-                          : telemetry::open_logger(
-                                {.level = level, .format = log_settings.format, .file = log_settings.file});
+  logger_ = start_.logger
+                ? start_.logger
+                : telemetry::open_logger(
+                      {.level = level,
+                       .format = log_settings.format,
+                       .file = log_settings.file,
+                       .max_file_bytes = static_cast<std::size_t>(log_settings.max_file_mib) * 1024 * 1024,
+                       .kept_files = static_cast<std::size_t>(log_settings.kept_files)});
   const auto& own = settings<RuntimeSettings>();
   auto& stalls = metrics_.counter("mpf_stalls_total", "Fibers that kept their loop for too long");
   runtime_ = std::make_unique<fiber::Runtime>(fiber::RuntimeOptions{

@@ -1,12 +1,16 @@
 #include <mpf/telemetry/logger.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <utility>
 
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+
 #include "telemetry/current.hpp"
-#include "telemetry/line_writer.hpp"
+#include "telemetry/line_sink.hpp"
 
 namespace mpf::telemetry {
 namespace {
@@ -35,24 +39,50 @@ const std::shared_ptr<Logger>& standard_error() noexcept {
   return logger;
 }
 
+/// spdlog's queue and thread, with a pool of its own for each logger: spdlog's registry is global.
 class QueuedLogger final : public Logger {
  public:
   explicit QueuedLogger(const LogOptions& options)
-      : Logger(options.level), format_(options.format), lines_(options.file, options.queue_lines) {}
+      : Logger(options.level),
+        format_(options.format),
+        sink_(std::make_shared<LineSink>(options)),
+        queue_(
+            std::make_shared<spdlog::details::thread_pool>(std::max<std::size_t>(options.queue_lines, 1), 1)),
+        lines_(std::make_shared<spdlog::async_logger>("", sink_, queue_,
+                                                      spdlog::async_overflow_policy::overrun_oldest)) {
+    auto& queue = *queue_;
+    sink_->attach([&queue] { return queue.queue_size() > 0; }, [&queue] { return queue.overrun_counter(); });
+    lines_->set_level(spdlog::level::trace);
+    lines_->set_error_handler([this](const std::string&) { not_queued(); });
+  }
+
+  ~QueuedLogger() override {
+    flush();
+    queue_.reset();
+  }
 
   void write(const LogRecord& record) noexcept override {
+    taken_.fetch_add(1);
     try {
-      lines_.push(format_line(record, format_) + '\n');
+      lines_->log(spdlog::level::info, format_line(record, format_));
     } catch (const std::exception&) {
-      lines_.count_dropped();
+      not_queued();
     }
   }
-  void flush() noexcept override { lines_.flush(); }
-  std::size_t dropped() const noexcept override { return lines_.dropped(); }
+  void flush() noexcept override { sink_->wait_for(taken_.load()); }
+  std::size_t dropped() const noexcept override { return queue_->overrun_counter() + sink_->lost(); }
 
  private:
-  LogFormat format_;
-  LineWriter lines_;
+  void not_queued() noexcept {
+    sink_->count_lost();
+    taken_.fetch_sub(1);
+  }
+
+  const LogFormat format_;
+  std::atomic<std::uint64_t> taken_ = 0;  ///< lines that are written, wait or were overrun
+  std::shared_ptr<LineSink> sink_;
+  std::shared_ptr<spdlog::details::thread_pool> queue_;
+  std::shared_ptr<spdlog::async_logger> lines_;
 };
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include <mpf/telemetry/logger.hpp>
 
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include <doctest/doctest.h>
 
@@ -24,6 +27,26 @@ std::string line(std::string_view message, const std::vector<log::Field>& fields
   return telemetry::format_line({Timestamp(Microseconds(1'500'000)), log::Level::warning, message, fields},
                                 format);
 }
+
+/// As if the disk had no more room than this for any file.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : signal_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*signal_)(int);
+};
 
 }  // namespace
 
@@ -98,6 +121,84 @@ TEST_CASE("a full disk costs lines, which are counted") {
   log::info("lost");
   logger->flush();
   CHECK(logger->dropped() == 1);
+}
+
+TEST_CASE("a disk that was full is told of once there is room") {
+  for (const auto format : {telemetry::LogFormat::text, telemetry::LogFormat::json}) {
+    const test::TempDir folder;
+    const auto logger = telemetry::open_logger({.format = format, .file = folder / "mpf.log"});
+    const auto scope = telemetry::use(logger);
+    {
+      const FileSizeLimit full(4096);
+      for (int i = 0; i < 100; ++i) log::info("a line that takes some of the little room there is: {}", i);
+      logger->flush();
+    }
+    const std::size_t lost = logger->dropped();
+    CHECK(lost > 0);
+    CHECK(lost <= 100);
+    log::info("room again");
+    logger->flush();
+    CHECK(logger->dropped() == lost);
+    const std::string content = read_file(folder / "mpf.log");
+    CHECK(content.find(std::to_string(lost) + " log lines were lost") < content.find("room again"));
+    CHECK(content.find("room again") != std::string::npos);
+  }
+}
+
+TEST_CASE("lines that come faster than they are written push out the oldest, which is told") {
+  const test::TempDir folder;
+  const auto logger = telemetry::open_logger(
+      {.format = telemetry::LogFormat::json, .file = folder / "mpf.log", .queue_lines = 2});
+  const auto scope = telemetry::use(logger);
+  std::size_t written = 0;
+  while (logger->dropped() == 0) log::info("line {}", written++);
+  logger->flush();
+  log::info("last");
+  logger->flush();
+  const std::string content = read_file(folder / "mpf.log");
+  CHECK(content.find("log lines were lost") != std::string::npos);
+  std::size_t lines = 0;
+  for (const auto text : split(trim(content), '\n')) {
+    CHECK_NOTHROW(Json::parse(text));
+    if (text.find("were lost") == std::string_view::npos) ++lines;
+  }
+  CHECK(lines + logger->dropped() == written + 1);
+}
+
+TEST_CASE("a file that is full makes room for a new one") {
+  const test::TempDir folder;
+  {
+    const auto logger =
+        telemetry::open_logger({.file = folder / "mpf.log", .max_file_bytes = 2000, .kept_files = 2});
+    const auto scope = telemetry::use(logger);
+    for (int i = 0; i < 200; ++i) log::info("line {} of many", i);
+  }
+  CHECK(read_file(folder / "mpf.log").find("line 199 ") != std::string::npos);
+  for (const char* name : {"mpf.log", "mpf.1.log", "mpf.2.log"}) {
+    CAPTURE(name);
+    CHECK(std::filesystem::file_size(folder / name) <= 2000);
+    CHECK((std::filesystem::status(folder / name).permissions() & std::filesystem::perms::others_all) ==
+          std::filesystem::perms::none);
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "mpf.3.log"));
+}
+
+TEST_CASE("a file that others moved away is opened anew") {
+  const test::TempDir folder;
+  const auto logger = telemetry::open_logger({.file = folder / "mpf.log"});
+  const auto scope = telemetry::use(logger);
+  log::info("before");
+  logger->flush();
+  std::filesystem::rename(folder / "mpf.log", folder / "moved.log");
+  while (!std::filesystem::exists(folder / "mpf.log")) {
+    log::info("after");
+    logger->flush();
+  }
+  log::info("new");
+  logger->flush();
+  CHECK(read_file(folder / "moved.log").find("before") != std::string::npos);
+  CHECK(read_file(folder / "mpf.log").find("new") != std::string::npos);
+  CHECK(logger->dropped() == 0);
 }
 
 TEST_CASE("a log file that cannot be opened is an error that names it") {

@@ -128,12 +128,19 @@ struct LogSettings {
   log::Level level = log::Level::info;
   telemetry::LogFormat format = telemetry::LogFormat::text;
   std::filesystem::path file;
+  std::int64_t max_file_mib = 64;
+  std::int64_t kept_files = 5;
 
   static constexpr auto describe() {
     using config::help;
-    return mpf::describe(field<&LogSettings::level>(help("least important lines that are written")),
-                         field<&LogSettings::format>(help("text, or one JSON object a line")),
-                         field<&LogSettings::file>(help("default: standard error")));
+    return mpf::describe(
+        field<&LogSettings::level>(help("least important lines that are written")),
+        field<&LogSettings::format>(help("text, or one JSON object a line")),
+        field<&LogSettings::file>(help("default: standard error")),
+        field<&LogSettings::max_file_mib>(help("before a file gets larger a new one is begun, in MiB"),
+                                          config::min(1), config::max(1024 * 1024)),
+        field<&LogSettings::kept_files>(help("full files that are kept, as name.1.log and so on"),
+                                        config::min(0), config::max(1000)));
   }
 };
 

@@ -23,7 +23,10 @@ enum class LogFormat : std::uint8_t {
 struct LogOptions {
   log::Level level = log::Level::info;  ///< less important lines are not written
   LogFormat format = LogFormat::text;
-  std::filesystem::path file;      ///< appended to, and made with its folders; empty: standard error
+  /// Appended to, and made with its folders; empty: standard error. Opened anew when others moved it away.
+  std::filesystem::path file;
+  std::size_t max_file_bytes = 64 * 1024 * 1024;  ///< before a file gets larger a new one is begun
+  std::size_t kept_files = 5;      ///< full files, mpf.1.log the newest; 0: what was written is thrown away
   std::size_t queue_lines = 8192;  ///< waiting to be written; when it is full the oldest are dropped
 };
 
@@ -51,7 +54,7 @@ class Logger {
   /// Returns when all that was written before has reached the file. May block.
   virtual void flush() noexcept {}
 
-  /// Lines that were dropped because writing them was too slow.
+  /// Lines that were dropped because writing them was too slow or failed.
   virtual std::size_t dropped() const noexcept { return 0; }
 
  private:
@@ -59,7 +62,8 @@ class Logger {
 };
 
 /// A logger that hands lines to a thread of its own, so that a slow disk or terminal holds up no loop. Its
-/// end writes what is left. Error(unavailable, denied, …) if the file cannot be opened.
+/// end writes what is left. When lines were dropped or could not be written (disk full), a line tells how
+/// many as soon as one can be written. Error(unavailable, denied, …) if the file cannot be opened.
 std::shared_ptr<Logger> open_logger(const LogOptions& options = {});
 
 /// Keeps lines in memory: for tests.
