@@ -147,6 +147,15 @@ class SqliteDatabase final : public Database {
     return changed;
   }
 
+  std::uint64_t bulk_insert(const BulkInsert& insert) override {
+    if (SqliteTransaction* const transaction = current_.get()) {
+      return transaction->session().bulk_insert(insert);
+    }
+    std::uint64_t rows = 0;
+    run_transaction([&](Transaction&) { rows = current_.get()->session().bulk_insert(insert); }, {});
+    return rows;
+  }
+
   void execute_script(std::string_view sql) override {
     if (SqliteTransaction* const transaction = current_.get()) {
       transaction->session().script(sql);

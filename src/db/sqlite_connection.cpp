@@ -10,7 +10,9 @@
 
 #include <mpf/fiber/fiber.hpp>
 
+#include "db/sqlite_bind.hpp"
 #include "db/sqlite_error.hpp"
+#include "db/sqlite_functions.hpp"
 #include "db/sqlite_row.hpp"
 
 namespace mpf::db::sqlite {
@@ -19,44 +21,6 @@ namespace {
 
 /// Virtual machine steps between two looks at who else wants the loop; some tenths of a millisecond.
 constexpr int progress_steps = 8192;
-
-class Resetting {
- public:
-  Resetting(sqlite3_stmt* statement, bool& busy) noexcept : statement_(statement), busy_(busy) {
-    busy_ = true;
-  }
-  ~Resetting() {
-    sqlite3_reset(statement_);
-    sqlite3_clear_bindings(statement_);
-    busy_ = false;
-  }
-  Resetting(const Resetting&) = delete;
-  Resetting& operator=(const Resetting&) = delete;
-
- private:
-  sqlite3_stmt* statement_;
-  bool& busy_;
-};
-
-int bind(sqlite3_stmt* statement, int index, const Param& param) {
-  struct Binder {
-    sqlite3_stmt* statement;
-    int index;
-    int operator()(std::nullptr_t) const { return sqlite3_bind_null(statement, index); }
-    int operator()(bool value) const { return sqlite3_bind_int(statement, index, value ? 1 : 0); }
-    int operator()(std::int64_t value) const { return sqlite3_bind_int64(statement, index, value); }
-    int operator()(double value) const { return sqlite3_bind_double(statement, index, value); }
-    int operator()(const std::string& value) const {
-      return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
-    }
-    int operator()(const Bytes& value) const {
-      if (value.empty()) return sqlite3_bind_zeroblob(statement, index, 0);
-      return sqlite3_bind_blob64(statement, index, value.data(), value.size(), SQLITE_STATIC);
-    }
-    int operator()(Timestamp value) const { return sqlite3_bind_int64(statement, index, value.micros()); }
-  };
-  return std::visit(Binder{statement, index}, param);
-}
 
 }  // namespace
 
@@ -88,6 +52,7 @@ void Connection::configure(Role role, const SqliteOptions& options) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   // SQLite's parser recurses by the depth of expressions, and fibers have small stacks.
   sqlite3_limit(handle, SQLITE_LIMIT_EXPR_DEPTH, 300);
+  check(register_functions(handle), "functions");
   sqlite3_busy_handler(
       handle, [](void* self, int attempt) { return static_cast<Connection*>(self)->wait_for_lock(attempt); },
       this);
@@ -212,7 +177,7 @@ std::uint64_t Connection::run(const Statement& statement, const RowSink& on_row)
     throw Error(ErrorKind::internal, fmt::format("{} values for the {} parameters of: {}",
                                                  statement.params.size(), wanted, statement.sql));
   }
-  const Resetting reset(prepared, busy_);
+  const StatementReset reset(prepared, busy_);
   for (std::size_t i = 0; i < wanted; ++i) {
     check(bind(prepared, static_cast<int>(i) + 1, statement.params[i]), statement.sql);
   }
@@ -250,17 +215,27 @@ std::int64_t Connection::number(const char* sql) {
 
 bool Connection::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
+void Connection::return_to_savepoint(const std::string& name) noexcept {
+  if (!in_transaction()) return;
+  if (!run_undisturbed("ROLLBACK TO " + name + "; RELEASE " + name)) roll_back();
+}
+
 void Connection::roll_back() noexcept {
   if (!in_transaction()) return;
+  run_undisturbed("ROLLBACK");
+  lost_ = in_transaction();
+}
+
+bool Connection::run_undisturbed(const std::string& sql) noexcept {
   const auto* const abort = std::exchange(abort_, nullptr);
   sqlite3_progress_handler(handle_.get(), 0, nullptr, nullptr);
-  sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   sqlite3_progress_handler(
       handle_.get(), progress_steps, [](void* self) { return static_cast<Connection*>(self)->progress(); },
       this);
   abort_ = abort;
   stopped_by_ = nullptr;
-  lost_ = in_transaction();
+  return code == SQLITE_OK;
 }
 
 }  // namespace mpf::db::sqlite

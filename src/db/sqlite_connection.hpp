@@ -38,6 +38,9 @@ class Connection {
   /// Runs one statement to its end; the rows that it changed.
   std::uint64_t run(const Statement& statement, const RowSink& on_row);
 
+  /// One prepared statement, run for each row; in the open transaction.
+  std::uint64_t insert_rows(const BulkInsert& insert);
+
   /// Statements without parameters and results.
   void script(std::string_view sql);
 
@@ -49,6 +52,10 @@ class Connection {
 
   /// ROLLBACK where that is needed. If even that fails the connection is lost.
   void roll_back() noexcept;
+
+  /// ROLLBACK TO and RELEASE, unless SQLite has rolled everything back. If that fails so does all the rest:
+  /// the transaction is rolled back.
+  void return_to_savepoint(const std::string& name) noexcept;
 
   /// Not to be used any more, but for being destroyed.
   bool lost() const noexcept { return lost_; }
@@ -88,6 +95,8 @@ class Connection {
   Prepared compile(std::string_view sql, bool kept, std::string_view* rest);
   void check(int code, std::string_view sql);
   [[noreturn]] void fail(int code, std::string_view sql);
+  /// Whatever wants it to stop.
+  bool run_undisturbed(const std::string& sql) noexcept;
   int progress() noexcept;
   int wait_for_lock(int attempt) noexcept;
 

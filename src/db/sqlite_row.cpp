@@ -3,6 +3,12 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include <cstring>
+
+#include <mpf/base/decimal.hpp>
+
+#include "db/sqlite_array.hpp"
+
 namespace mpf::db::sqlite {
 
 namespace {
@@ -62,5 +68,51 @@ std::span<const std::byte> SqliteRow::bytes(std::size_t column) const {
 }
 
 Timestamp SqliteRow::timestamp(std::size_t column) const { return Timestamp(Microseconds(integer(column))); }
+
+void SqliteRow::corrupt(std::size_t column, std::string_view what) const {
+  throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds {}", column_name(column), what));
+}
+
+Numeric SqliteRow::numeric(std::size_t column, int scale) const {
+  const std::int64_t coefficient = integer(column);
+  if (coefficient > decimal::max_coefficient || coefficient < -decimal::max_coefficient) {
+    corrupt(column, "a decimal number of more than 18 digits");
+  }
+  return {coefficient, scale};
+}
+
+Date SqliteRow::date(std::size_t column) const {
+  const std::int64_t days = integer(column);
+  if (days < Date::first().days() || days > Date::last().days()) {
+    corrupt(column, "a date outside of the years 1 to 9999");
+  }
+  return Date(std::chrono::sys_days(std::chrono::days(days)));
+}
+
+Microseconds SqliteRow::duration(std::size_t column) const { return Microseconds(integer(column)); }
+
+Uuid SqliteRow::uuid(std::size_t column) const {
+  const auto held = bytes(column);
+  Uuid::Bytes copy;
+  if (held.size() != copy.size()) corrupt(column, "a UUID that has not 16 bytes");
+  std::memcpy(copy.data(), held.data(), copy.size());
+  return Uuid(copy);
+}
+
+std::string_view SqliteRow::json(std::size_t column) const { return text(column); }
+
+IpNetwork SqliteRow::network(std::size_t column) const {
+  const auto value = IpNetwork::from_sort_key(text(column));
+  if (!value) corrupt(column, "no IP network");
+  return *value;
+}
+
+void SqliteRow::array(std::size_t column, const RowSink& on_element) const {
+  read_array(column_name(column), text(column), on_element);
+}
+
+RangeValue SqliteRow::range(std::size_t column, ElementType type) const {
+  return read_range(column_name(column), text(column), type);
+}
 
 }  // namespace mpf::db::sqlite

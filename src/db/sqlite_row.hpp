@@ -20,8 +20,17 @@ class SqliteRow final : public Row {
   std::string_view text(std::size_t column) const override;
   std::span<const std::byte> bytes(std::size_t column) const override;
   Timestamp timestamp(std::size_t column) const override;
+  Numeric numeric(std::size_t column, int scale) const override;
+  Date date(std::size_t column) const override;
+  Microseconds duration(std::size_t column) const override;
+  Uuid uuid(std::size_t column) const override;
+  std::string_view json(std::size_t column) const override;
+  IpNetwork network(std::size_t column) const override;
+  void array(std::size_t column, const RowSink& on_element) const override;
+  RangeValue range(std::size_t column, ElementType type) const override;
 
  private:
+  [[noreturn]] void corrupt(std::size_t column, std::string_view what) const;
   [[noreturn]] void wrong_type(std::size_t column, std::string_view wanted) const;
 
   sqlite3_stmt* statement_;

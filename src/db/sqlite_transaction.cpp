@@ -128,6 +128,27 @@ std::uint64_t Session::execute(const Statement& statement, const RowSink& on_row
   return changed;
 }
 
+std::uint64_t Session::bulk_insert(const BulkInsert& insert) {
+  if (reader_) {
+    throw Error(ErrorKind::internal,
+                fmt::format("a bulk insert into {} in a read-only transaction", insert.table));
+  }
+  std::uint64_t rows = 0;
+  guarded([&] {
+    writer_->call([&](Connection& connection) {
+      connection.script("SAVEPOINT mpf_bulk");
+      try {
+        rows = connection.insert_rows(insert);
+      } catch (...) {
+        connection.return_to_savepoint("mpf_bulk");
+        throw;
+      }
+      connection.script("RELEASE mpf_bulk");
+    });
+  });
+  return rows;
+}
+
 void Session::script(std::string_view sql) {
   guarded([&] {
     if (!writer_) throw Error(ErrorKind::internal, "a script inside a read-only transaction");

@@ -29,6 +29,7 @@ class Session {
   void return_to_savepoint(int depth) noexcept;
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row);
+  std::uint64_t bulk_insert(const BulkInsert& insert);
   void script(std::string_view sql);
 
   /// Throws if SQLite has rolled the transaction back by itself after an error that nobody passed on.

@@ -63,6 +63,7 @@ class SimulatedDatabase final : public db::Database {
 
   db::Dialect dialect() const noexcept override { return db::Dialect::sqlite; }
   std::string description() const override { return "simulated"; }
+  std::uint64_t bulk_insert(const db::BulkInsert&) override { throw std::logic_error("no bulk insert"); }
   void execute_script(std::string_view) override {}
   void ping() override {}
   db::Transaction* current() const noexcept override {
@@ -120,6 +121,14 @@ class SimulatedDatabase final : public db::Database {
     std::string_view text(std::size_t) const override { return path_; }
     std::span<const std::byte> bytes(std::size_t) const override { throw std::logic_error("no bytes"); }
     Timestamp timestamp(std::size_t) const override { throw std::logic_error("no timestamp"); }
+    db::Numeric numeric(std::size_t, int) const override { throw std::logic_error("no numeric"); }
+    Date date(std::size_t) const override { throw std::logic_error("no date"); }
+    Microseconds duration(std::size_t) const override { throw std::logic_error("no duration"); }
+    Uuid uuid(std::size_t) const override { throw std::logic_error("no uuid"); }
+    std::string_view json(std::size_t) const override { throw std::logic_error("no json"); }
+    IpNetwork network(std::size_t) const override { throw std::logic_error("no network"); }
+    void array(std::size_t, const db::RowSink&) const override { throw std::logic_error("no array"); }
+    db::RangeValue range(std::size_t, db::ElementType) const override { throw std::logic_error("no range"); }
 
    private:
     std::string path_;

@@ -23,6 +23,10 @@ class KillingDatabase final : public db::Database {
     count();
     return inner_->execute(statement, on_row);
   }
+  std::uint64_t bulk_insert(const db::BulkInsert& insert) override {
+    count();
+    return inner_->bulk_insert(insert);
+  }
   void execute_script(std::string_view sql) override {
     count();
     inner_->execute_script(sql);

@@ -1,32 +1,27 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <mpf/base/error.hpp>
 #include <mpf/base/timestamp.hpp>
+#include <mpf/db/bulk.hpp>
+#include <mpf/db/row.hpp>
+#include <mpf/db/value.hpp>
 
 /// Databases: statements with bound parameters, rows, transactions. Every call suspends the fiber, never its
 /// loop. Everything is safe to use from any fiber of the runtime unless said otherwise.
 namespace mpf::db {
 
 enum class Dialect : std::uint8_t { sqlite, postgres };
-
-using Bytes = std::vector<std::byte>;
-
-/// A value bound to a statement. Values never become part of SQL text.
-using Param = std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Bytes, Timestamp>;
 
 /// What kind of work a statement is; decides the connection it runs on.
 enum class Access : std::uint8_t { read, write };
@@ -37,25 +32,6 @@ struct Statement {
   std::vector<Param> params;
   Access access = Access::read;
 };
-
-/// The current row of a result, valid only during the callback that gets it. Columns count from 0; reading
-/// a NULL as a value is a programmer's mistake (check is_null first).
-class Row {
- public:
-  virtual ~Row() = default;
-  virtual std::size_t columns() const noexcept = 0;
-  virtual std::string_view column_name(std::size_t column) const = 0;
-  virtual bool is_null(std::size_t column) const = 0;
-  virtual bool boolean(std::size_t column) const = 0;
-  virtual std::int64_t integer(std::size_t column) const = 0;
-  virtual double real(std::size_t column) const = 0;
-  virtual std::string_view text(std::size_t column) const = 0;
-  virtual std::span<const std::byte> bytes(std::size_t column) const = 0;
-  virtual Timestamp timestamp(std::size_t column) const = 0;
-};
-
-/// Gets each row in turn. It must not run other statements, nor suspend.
-using RowSink = std::function<void(const Row&)>;
 
 /// A constraint of the database that a write broke; kind() is conflict (unique, foreign key) or invalid.
 class ConstraintError : public Error {
@@ -119,6 +95,10 @@ class Database {
   /// write changed. Throws ConstraintError, Error(unavailable) (locked for too long, disk full, gone),
   /// Error(corrupt), Error(timeout), Error(internal) for a mistake in the SQL.
   virtual std::uint64_t execute(const Statement& statement, const RowSink& on_row = {}) = 0;
+
+  /// Writes many rows into one table, faster than statements do: all or none, as part of the fiber's
+  /// transaction if one is open. Returns their number. Throws what execute() throws, and what `write` throws.
+  virtual std::uint64_t bulk_insert(const BulkInsert& insert) = 0;
 
   /// Runs several statements without parameters or results, separated by ";": DDL.
   virtual void execute_script(std::string_view sql) = 0;
