@@ -122,9 +122,20 @@ http::Middleware record_requests(Instance& instance) {
     const auto use = telemetry::use(instance.logger());
     const log::FieldScope id("request", request.id);
     const auto stash = cache::RequestStash::open();
-    http::Response response = answer(request, next);
+    const auto seconds = [begin] { return std::chrono::duration<double>(Steady::now() - begin); };
+    http::Response response;
+    try {
+      response = answer(request, next);
+    } catch (const fiber::Cancelled&) {
+      if (logged) {
+        const RequestFields fields(request);
+        log::info("{} {} given up after {:.1f} ms: the client went away, or the server stops",
+                  to_string(request.method), request.path, seconds().count() * 1000);
+      }
+      throw;
+    }
     response.header("X-Request-Id", request.id);
-    const std::chrono::duration<double> took = Steady::now() - begin;
+    const auto took = seconds();
     metrics->record(request.route(), response.status, took.count());
     if (logged && !is_operations_path(request.path)) {
       const RequestFields fields(request);

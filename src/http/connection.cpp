@@ -55,7 +55,10 @@ void Connection::start(bool overloaded) {
 
 void Connection::on_ready(std::uint32_t events) {
   if (phase_ == Phase::closed) return;
-  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+    hung_up_ = true;
+    if (dispatching_ && cancel_when_gone_) fiber::detail::cancel(*fiber_);
+  }
   if (events & EPOLLIN || hung_up_) readable_ = true;
   if (writer_ && (events & EPOLLOUT || hung_up_)) writer_->wake();
   pump();
@@ -167,6 +170,8 @@ bool Connection::take_head() {
 
   const RouteOptions* route = shard_.server.router.find_options(request_.method, request_.path);
   handler_timeout_ = route && route->timeout ? *route->timeout : options.handler_timeout;
+  const bool reads = request_.method == Method::get || request_.method == Method::head;
+  cancel_when_gone_ = route && route->cancel_when_gone ? *route->cancel_when_gone : reads;
   if (!framing_.has_body()) return true;
   body_limit_ = route && route->max_body ? *route->max_body : options.max_body_bytes;
   begin_body();

@@ -93,6 +93,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::size_t body_limit_ = 0;
   ChunkedDecoder chunks_;
   fiber::Duration handler_timeout_{};
+  bool cancel_when_gone_ = false;
+  bool dispatching_ = false;  // the handler, not the sending of its answer
   Request request_;
   std::string output_;
 };

@@ -134,6 +134,7 @@ void Connection::exchange() noexcept {
   } catch (const std::exception& error) {
     log::error("request {} ended without an answer: {}", request_.id, error.what());
   }
+  dispatching_ = false;
   fiber_ = nullptr;
   running_ = false;
   if (phase_ == Phase::closed) return settle();
@@ -144,8 +145,10 @@ void Connection::exchange() noexcept {
 void Connection::run_handler() {
   Response response = [&] {
     const fiber::DeadlineScope deadline(shard_.now() + handler_timeout_);
+    dispatching_ = true;
     return shard_.server.router.dispatch(request_);
   }();
+  dispatching_ = false;
   if (phase_ == Phase::closed) throw Gone{};
   if (!pumping_) shard_.update_clocks();  // the handler has waited for something
   if (shard_.server.stopping.load(std::memory_order_relaxed)) keep_alive_ = false;

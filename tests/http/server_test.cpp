@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
-#include <semaphore>
 #include <set>
 #include <thread>
 
@@ -13,6 +12,7 @@
 #include <mpf/fiber/fiber.hpp>
 
 #include "http/fixture.hpp"
+#include "http/gate.hpp"
 
 using namespace std::chrono_literals;
 using mpf::Error;
@@ -21,31 +21,12 @@ using mpf::http::Method;
 using mpf::http::Request;
 using mpf::http::Response;
 using mpf::test::fetch;
+using mpf::test::Gate;
 using mpf::test::get_request;
+using mpf::test::hello;
+using mpf::test::passing;
 using mpf::test::RawClient;
 using mpf::test::TestServer;
-
-namespace {
-
-/// Lets a handler wait until the test says so.
-struct Gate {
-  std::binary_semaphore entered{0};
-  std::atomic<bool> open{false};
-
-  Response pass(Request&) {
-    entered.release();
-    while (!open) mpf::fiber::sleep_for(1ms);
-    return Response::text("passed");
-  }
-};
-
-mpf::http::Handler passing(Gate& gate) {
-  return [&gate](Request& request) { return gate.pass(request); };
-}
-
-Response hello(Request&) { return Response::text("hello"); }
-
-}  // namespace
 
 TEST_CASE("answers have the headers of HTTP") {
   TestServer server;
@@ -162,61 +143,6 @@ TEST_CASE("Expect: 100-continue is answered before the body") {
   CHECK(large.response()->status == 413);
 }
 
-TEST_CASE("slow clients are cut off") {
-  TestServer server;
-  server.options().header_timeout = 60ms;
-  server.options().body_timeout = 60ms;
-  server.options().idle_timeout = 60ms;
-  server.router().add(Method::post, "/", hello);
-  server.router().add(Method::get, "/", hello);
-  const auto port = server.start();
-  const auto before = std::chrono::steady_clock::now();
-
-  RawClient in_header(port);
-  in_header.send("GET / HTTP/1.1\r\nHost: ");
-  RawClient in_body(port);
-  in_body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
-  RawClient silent(port);
-  RawClient idle(port);
-  idle.send(get_request("/"));
-  CHECK(idle.response()->status == 200);
-
-  CHECK(in_header.response()->status == 408);
-  CHECK(in_body.response()->status == 408);
-  CHECK(silent.closed());
-  CHECK(idle.closed());
-  CHECK(std::chrono::steady_clock::now() - before >= 55ms);
-
-  // Bytes that trickle in do not extend the time.
-  RawClient trickling(port);
-  bool cut = false;
-  for (int i = 0; i < 100'000 && !cut; ++i) {
-    cut = !trickling.send("G") || trickling.pending(1ms);
-  }
-  CHECK(cut);
-}
-
-TEST_CASE("handlers have a deadline, of the server or the route") {
-  TestServer server;
-  server.options().handler_timeout = 20ms;
-  const auto sleep = [](Request&) {
-    mpf::fiber::sleep_for(10min);
-    return Response::text("late");
-  };
-  server.router().add(Method::get, "/default", sleep);
-  server.router().add(Method::get, "/own",
-                      [](Request&) {
-                        mpf::fiber::sleep_for(60ms);
-                        return Response::text("in time");
-                      },
-                      {.timeout = 60s});
-  const auto port = server.start();
-  const auto late = fetch(port, get_request("/default"));
-  CHECK(late.status == 504);
-  CHECK(late.header("content-type") == "application/problem+json");
-  CHECK(fetch(port, get_request("/own")).body == "in time");
-}
-
 TEST_CASE("a slow handler does not hold up others, on the same loop either") {
   TestServer server({}, 1);
   Gate gate;
@@ -229,158 +155,6 @@ TEST_CASE("a slow handler does not hold up others, on the same loop either") {
   for (int i = 0; i < 20; ++i) CHECK(fetch(port, get_request("/")).body == "hello");
   gate.open = true;
   CHECK(slow.response()->body == "passed");
-}
-
-TEST_CASE("more connections than allowed are told so") {
-  TestServer server({}, 1);
-  server.options().max_connections = 3;
-  server.router().add(Method::get, "/", hello);
-  const auto port = server.start();
-  std::vector<RawClient> kept;
-  for (int i = 0; i < 3; ++i) {
-    kept.emplace_back(port);
-    kept.back().send(get_request("/"));
-    CHECK(kept.back().response()->status == 200);
-  }
-  CHECK(server.server().connection_count() == 3);
-  RawClient extra(port);
-  CHECK(extra.response()->status == 503);
-  CHECK(extra.closed());
-}
-
-TEST_CASE("large answers arrive whole, slow readers do no harm") {
-  TestServer server({}, 1);
-  const auto large = std::make_shared<const std::string>([] {
-    std::string text;
-    for (int i = 0; text.size() < 20'000'000; ++i) text += std::to_string(i);
-    return text;
-  }());
-  server.router().add(Method::get, "/shared", [large](Request&) {
-    Response response = Response::text({});
-    response.shared_body = large;
-    return response;
-  });
-  server.router().add(Method::get, "/", hello);
-  const auto port = server.start();
-  RawClient slow(port, 4096);
-  slow.send(get_request("/shared"));
-  CHECK(fetch(port, get_request("/")).body == "hello");  // while the other does not read
-  RawClient fast(port);
-  fast.send(get_request("/shared"));
-  CHECK((fast.response()->body == *large));
-  CHECK((slow.response()->body == *large));
-}
-
-TEST_CASE("a reader that stops is given up") {
-  TestServer server({}, 1);
-  server.options().write_timeout = 40ms;
-  server.router().add(Method::get, "/",
-                      [](Request&) { return Response::text(std::string(30'000'000, 'x')); });
-  RawClient client(server.start(), 4096);
-  client.send(get_request("/"));
-  while (server.server().connection_count() == 0) std::this_thread::sleep_for(1ms);
-  while (server.server().connection_count() > 0) std::this_thread::sleep_for(1ms);
-  CHECK_FALSE(client.response());
-}
-
-TEST_CASE("clients that vanish leave nothing behind") {
-  TestServer server;
-  Gate gate;
-  server.router().add(Method::get, "/slow", passing(gate));
-  const auto port = server.start();
-  {
-    RawClient client(port);
-    client.send(get_request("/slow"));
-    gate.entered.acquire();
-  }
-  {
-    RawClient half(port);
-    half.send("GET / HT");
-  }
-  gate.open = true;
-  while (server.server().connection_count() > 0) std::this_thread::sleep_for(1ms);
-  while (server.runtime().fiber_count() > 0) std::this_thread::sleep_for(1ms);
-}
-
-TEST_CASE("stop() lets requests end and accepts no more") {
-  TestServer server;
-  Gate gate;
-  server.router().add(Method::get, "/slow", passing(gate));
-  server.router().add(Method::get, "/", hello);
-  const auto port = server.start();
-  RawClient idle(port);
-  idle.send(get_request("/"));
-  CHECK(idle.response()->status == 200);
-  RawClient busy(port);
-  busy.send(get_request("/slow"));
-  gate.entered.acquire();
-  std::thread stopper([&] { server.server().stop(60s); });
-  CHECK(idle.closed());
-  CHECK_THROWS(RawClient(port).response().value());
-  gate.open = true;
-  const auto response = busy.response();
-  stopper.join();
-  REQUIRE(response);
-  CHECK(response->body == "passed");
-  CHECK(response->header("connection") == "close");
-  CHECK(server.server().connection_count() == 0);
-}
-
-TEST_CASE("stop() cancels what does not end in time") {
-  TestServer server;
-  Gate gate;
-  server.router().add(Method::get, "/slow", passing(gate));
-  RawClient client(server.start());
-  client.send(get_request("/slow"));
-  gate.entered.acquire();
-  server.server().stop(10ms);
-  CHECK(client.closed());
-  // The handler's fiber was woken by its cancellation; it ends in its own time.
-  const auto limit = std::chrono::steady_clock::now() + 10s;
-  while (server.runtime().fiber_count() != 0 && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
-  CHECK(server.runtime().fiber_count() == 0);
-  server.server().stop(0ms);  // again does nothing
-}
-
-TEST_CASE("a server can be stopped in a fiber, and outlive its runtime's work") {
-  mpf::http::Router router;
-  router.add(Method::get, "/", hello);
-  mpf::fiber::run([&] {
-    mpf::fiber::Runtime& runtime = mpf::fiber::Loop::current()->runtime();
-    mpf::http::Server server(runtime, router, {.port = 0});
-    server.start();
-    mpf::fiber::offload([&] { CHECK(fetch(server.port(), get_request("/")).body == "hello"); });
-    server.stop(1s);
-  });
-  mpf::fiber::Runtime runtime({.loops = 2});
-  mpf::http::Server server(runtime, router, {.port = 0});
-  server.start();
-  RawClient client(server.port());
-  client.send(get_request("/"));
-  CHECK(client.response()->status == 200);
-  runtime.stop();
-}
-
-TEST_CASE("a port in use, and other addresses that cannot be had") {
-  TestServer server;
-  const auto port = server.start();
-  mpf::http::Router router;
-  mpf::http::Server second(server.runtime(), router, {.port = port});
-  try {
-    second.start();
-    FAIL("two servers at one port");
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::unavailable);
-    CHECK(std::string(error.what()).find("127.0.0.1:" + std::to_string(port)) != std::string::npos);
-    CHECK(std::string(error.what()).find("another program uses this port") != std::string::npos);
-  }
-  mpf::http::Server nowhere(server.runtime(), router, {.address = "192.0.2.1", .port = 0});
-  CHECK_THROWS_AS(nowhere.start(), Error);
-  mpf::http::Server nonsense(server.runtime(), router, {.address = "here", .port = 0});
-  CHECK_THROWS_AS(nonsense.start(), Error);
-  CHECK_THROWS_AS(mpf::http::Server(server.runtime(), router, {.server_name = "a\r\nb"}), Error);
 }
 
 TEST_CASE("only trusted proxies are believed") {

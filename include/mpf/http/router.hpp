@@ -27,6 +27,10 @@ struct RouteOptions {
   std::optional<std::size_t> max_body;               ///< bytes; default: the server's
   std::optional<std::chrono::milliseconds> timeout;  ///< default: the server's
   bool csrf = true;                                  ///< false: exempt (web-hooks, token APIs)
+  /// Whether the handler's fiber is cancelled (fiber::Cancelled at its wait) when the client goes away while
+  /// it runs. Default: GET and HEAD only, what others began is finished. A client that ends just its own
+  /// side while it waits counts as gone; one that did so along with its request is answered.
+  std::optional<bool> cancel_when_gone = {};
 };
 
 struct RouteInfo {
