@@ -237,16 +237,22 @@ TEST_CASE("waiters are woken by threads and callbacks, before and during the wai
   fiber::run([] {
     for (int i = 0; i < 200; ++i) {
       fiber::Waiter waiter;
-      std::thread waker([&] { waiter.wake(); });
+      std::atomic<bool> waking{false};
+      std::thread waker([&] {
+        waking = true;
+        waiter.wake();
+      });
       if (i % 2 == 0) fiber::yield();
       waiter.wait();
+      CHECK(waking);
       waker.join();
     }
     fiber::Waiter again;
+    CHECK_FALSE(again.wait_until(fiber::SteadyClock::now()));
     again.wake();
     again.wake();
     again.wait();
-    again.wait();
+    CHECK(again.wait_until(fiber::SteadyClock::now()));
   });
 }
 

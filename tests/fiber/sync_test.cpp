@@ -345,8 +345,15 @@ TEST_CASE("what a fiber synchronised by may go as soon as it is told") {
   fiber::spawn(runtime, [&] {
     for (int i = 0; i < 500; ++i) {
       auto done = std::make_unique<fiber::Semaphore>(0);
-      auto other = fiber::spawn([at = done.get()] { at->release(); }, {.loop = &runtime.loop(i % 2 ? 0 : 1)});
+      int told = -1;
+      auto other = fiber::spawn(
+          [&told, i, at = done.get()] {
+            told = i;
+            at->release();
+          },
+          {.loop = &runtime.loop(i % 2 ? 0 : 1)});
       done->acquire();
+      CHECK(told == i);
       done.reset();
       other.get();
     }

@@ -81,6 +81,9 @@ TEST_CASE("what another process enqueues is found by polling") {
     Tasks::until([&] { return runs == 1; });
     other.enqueue(Note{}, {.delay = 30ms});
     Tasks::until([&] { return runs == 2; });
+    worker.stop();
+    CHECK(worker.stats().done == 2);
+    CHECK(runs == 2);
   });
 }
 
