@@ -1,7 +1,7 @@
 import { computed, shallowRef, watch } from 'vue'
 import { router } from './router'
 import { terms_of } from './search'
-import { item_url, store } from './store'
+import { open_url, store } from './store'
 import type { Item, Kind } from './types'
 
 // The state of the search that the box in the header and the results page share.
@@ -73,9 +73,7 @@ export const finder = {
   open(item: Item | undefined): void {
     if (!item) return
     put_address()
-    router.navigate(
-      item.locked ? `/sign-in?return=${encodeURIComponent(item_url(item))}` : item_url(item)
-    )
+    router.navigate(open_url(item))
   },
   leave(): void {
     clearTimeout(timer)

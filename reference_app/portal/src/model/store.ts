@@ -109,6 +109,10 @@ function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 export function collection_url(one: Collection): string {
   return `/c/${encodeURIComponent(one.slug || String(one.id))}`
 }
+/** Where a click on an item leads: visitors are asked to sign in first for what is locked. */
+export function open_url(item: Item): string {
+  return item.locked ? `/sign-in?return=${encodeURIComponent(item_url(item))}` : item_url(item)
+}
 export function item_url(item: Item): string {
   return `/i/${item.id}`
 }
