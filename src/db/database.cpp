@@ -4,17 +4,35 @@ namespace mpf::db {
 
 namespace {
 ErrorKind kind_of(ConstraintError::Type type) {
-  const bool conflict = type == ConstraintError::Type::unique || type == ConstraintError::Type::foreign_key;
+  using Type = ConstraintError::Type;
+  const bool conflict = type == Type::unique || type == Type::foreign_key || type == Type::exclusion;
   return conflict ? ErrorKind::conflict : ErrorKind::invalid;
 }
 }  // namespace
 
 ConstraintError::ConstraintError(Type type, const std::string& message, std::string constraint,
-                                 std::vector<std::string> columns)
+                                 std::vector<std::string> columns, std::string table)
     : Error(kind_of(type), message),
       type_(type),
       constraint_(std::move(constraint)),
-      columns_(std::move(columns)) {}
+      columns_(std::move(columns)),
+      table_(std::move(table)) {}
+
+std::uint64_t Database::execute_batch(std::span<const Statement> statements, const BatchSink& on_row) {
+  std::uint64_t changed = 0;
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    if (on_row) {
+      changed += execute(statements[i], [&](const Row& row) { on_row(i, row); });
+    } else {
+      changed += execute(statements[i]);
+    }
+  }
+  return changed;
+}
+
+void Database::backup(const std::filesystem::path&) {
+  throw Error(ErrorKind::unsupported, "this database is backed up by its own tools (pg_dump)");
+}
 
 void Database::on_commit(std::function<void()> hook) {
   if (Transaction* const transaction = current()) {

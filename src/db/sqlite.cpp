@@ -13,7 +13,7 @@
 #include <mpf/fiber/sync.hpp>
 
 #include "db/sqlite_connection.hpp"
-#include "db/sqlite_transaction.hpp"
+#include "db/sqlite_session.hpp"
 #include "db/sqlite_writer.hpp"
 
 namespace mpf::db {
@@ -21,9 +21,7 @@ namespace mpf::db {
 namespace {
 
 using sqlite::Connection;
-using sqlite::run_hooks;
-using sqlite::Session;
-using sqlite::SqliteTransaction;
+using sqlite::SqliteSession;
 
 /// The read connections of one loop.
 class ReaderPool {
@@ -134,8 +132,8 @@ class SqliteDatabase final : public Database {
   std::string description() const override { return "sqlite:" + options_.file.string(); }
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
-    if (SqliteTransaction* const transaction = current_.get()) {
-      return transaction->session().execute(statement, on_row);
+    if (OpenTransaction* const transaction = current_.get()) {
+      return session_of(*transaction).execute(statement, on_row);
     }
     if (statement.access == Access::read) {
       const ReaderPool::Lease reader(readers());
@@ -148,17 +146,17 @@ class SqliteDatabase final : public Database {
   }
 
   std::uint64_t bulk_insert(const BulkInsert& insert) override {
-    if (SqliteTransaction* const transaction = current_.get()) {
-      return transaction->session().bulk_insert(insert);
+    if (OpenTransaction* const transaction = current_.get()) {
+      return session_of(*transaction).bulk_insert(insert);
     }
     std::uint64_t rows = 0;
-    run_transaction([&](Transaction&) { rows = current_.get()->session().bulk_insert(insert); }, {});
+    run_transaction([&](Transaction&) { rows = session_of(*current_.get()).bulk_insert(insert); }, {});
     return rows;
   }
 
   void execute_script(std::string_view sql) override {
-    if (SqliteTransaction* const transaction = current_.get()) {
-      transaction->session().script(sql);
+    if (OpenTransaction* const transaction = current_.get()) {
+      session_of(*transaction).script(sql);
       return;
     }
     const std::unique_lock lock(writer_turn_);
@@ -201,66 +199,24 @@ class SqliteDatabase final : public Database {
  protected:
   void run_transaction(const std::function<void(Transaction&)>& body, TransactionOptions options) override {
     if (auto outer = current_.share()) {
-      run_savepoint(std::move(outer), body);
-    } else if (options.read_only) {
-      const ReaderPool::Lease reader(readers());
-      Session session(*reader);
-      run_outermost(session, body, [] {});
-    } else {
-      std::unique_lock lock(writer_turn_);
-      Session session(writer_, options.foreign_keys);
-      run_outermost(session, body, [&] {
-        session.restore();
-        lock.unlock();
-      });
+      run_savepoint(std::move(outer), current_, body);
+      return;
     }
+    with_retries(options.retries, [&] {
+      if (options.read_only) {
+        const ReaderPool::Lease reader(readers());
+        SqliteSession session(*reader);
+        run_outermost(session, current_, body);
+      } else {
+        SqliteSession session(writer_, std::unique_lock(writer_turn_), options.foreign_keys);
+        run_outermost(session, current_, body);
+      }
+    });
   }
 
  private:
-  template <class Release>
-  void run_outermost(Session& session, const std::function<void(Transaction&)>& body,
-                     const Release& release) {
-    const auto transaction = std::make_shared<SqliteTransaction>(session, nullptr);
-    session.begin();
-    std::exception_ptr error;
-    try {
-      const auto scope = current_.set(transaction);
-      body(*transaction);
-      transaction->run_before_commit();
-      session.require_alive();
-      fiber::checkpoint();
-      session.commit();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    if (error) session.roll_back();
-    release();
-    if (error) {
-      run_hooks(transaction->take_on_rollback(), "after a rollback");
-      std::rethrow_exception(error);
-    }
-    run_hooks(transaction->take_on_commit(), "after a commit");
-  }
-
-  void run_savepoint(std::shared_ptr<SqliteTransaction> outer,
-                     const std::function<void(Transaction&)>& body) {
-    Session& session = outer->session();
-    const auto transaction = std::make_shared<SqliteTransaction>(session, std::move(outer));
-    session.set_savepoint(transaction->depth());
-    std::exception_ptr error;
-    try {
-      const auto scope = current_.set(transaction);
-      body(*transaction);
-      session.release_savepoint(transaction->depth());
-    } catch (...) {
-      error = std::current_exception();
-    }
-    if (error) {
-      session.return_to_savepoint(transaction->depth());
-      run_hooks(transaction->take_on_rollback(), "after a rollback");
-      std::rethrow_exception(error);
-    }
-    transaction->hand_over();
+  static SqliteSession& session_of(OpenTransaction& transaction) {
+    return static_cast<SqliteSession&>(transaction.session());
   }
 
   static std::uint64_t write_alone(Connection& connection, const Statement& statement,
@@ -295,7 +251,7 @@ class SqliteDatabase final : public Database {
   const SqliteOptions options_;
   fiber::Mutex writer_turn_;  ///< held for a write, or for a whole transaction
   sqlite::Writer writer_;
-  fiber::Local<SqliteTransaction> current_{false};
+  CurrentTransaction current_{false};
 
   std::mutex pools_mutex_;
   std::map<const fiber::Loop*, std::unique_ptr<ReaderPool>> pools_;

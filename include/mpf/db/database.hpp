@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,16 +15,14 @@
 #include <vector>
 
 #include <mpf/base/error.hpp>
-#include <mpf/base/timestamp.hpp>
 #include <mpf/db/bulk.hpp>
+#include <mpf/db/error.hpp>
 #include <mpf/db/row.hpp>
 #include <mpf/db/value.hpp>
 
 /// Databases: statements with bound parameters, rows, transactions. Every call suspends the fiber, never its
 /// loop. Everything is safe to use from any fiber of the runtime unless said otherwise.
 namespace mpf::db {
-
-enum class Dialect : std::uint8_t { sqlite, postgres };
 
 /// What kind of work a statement is; decides the connection it runs on.
 enum class Access : std::uint8_t { read, write };
@@ -31,25 +32,13 @@ struct Statement {
   std::string sql;
   std::vector<Param> params;
   Access access = Access::read;
+  bool stream = false;   ///< a read of very many rows: on PostgreSQL fetched in portions, at constant memory
+  bool replica = false;  ///< a read that a replica may serve, which lags a little behind
+  std::source_location origin = std::source_location::current();  ///< who asks, for QueryLog
 };
 
-/// A constraint of the database that a write broke; kind() is conflict (unique, foreign key) or invalid.
-class ConstraintError : public Error {
- public:
-  enum class Type { unique, foreign_key, not_null, check };
-  /// `columns` are "table.column" where the database tells them; `constraint` its name, or empty.
-  ConstraintError(Type type, const std::string& message, std::string constraint,
-                  std::vector<std::string> columns);
-
-  Type type() const noexcept { return type_; }
-  const std::string& constraint() const noexcept { return constraint_; }
-  const std::vector<std::string>& columns() const noexcept { return columns_; }
-
- private:
-  Type type_;
-  std::string constraint_;
-  std::vector<std::string> columns_;
-};
+/// How much transactions that run at the same time notice of each other; SQLite always is serializable.
+enum class Isolation : std::uint8_t { database_default, read_committed, repeatable_read, serializable };
 
 struct TransactionOptions {
   bool read_only = false;
@@ -57,6 +46,11 @@ struct TransactionOptions {
   /// does it checks them (PRAGMA foreign_key_check) before the end. Only of the outermost transaction; no
   /// effect on PostgreSQL.
   bool foreign_keys = true;
+  /// A read-only transaction sees one moment unless told otherwise.
+  Isolation isolation = Isolation::database_default;
+  /// How often the whole body is run again after a SerializationError, after a pause that grows. Only of the
+  /// outermost transaction; on_rollback hooks run each time.
+  int retries = 0;
 };
 
 /// An open transaction, or a savepoint inside one. Belongs to the fiber that began it; every statement this
@@ -91,10 +85,19 @@ class Database {
   /// Where it is, without secrets: for logs and messages.
   virtual std::string description() const = 0;
 
-  /// Runs one statement: in the fiber's open transaction, or by itself. Returns the number of rows that a
-  /// write changed. Throws ConstraintError, Error(unavailable) (locked for too long, disk full, gone),
-  /// Error(corrupt), Error(timeout), Error(internal) for a mistake in the SQL.
+  /// Runs one statement: in the fiber's open transaction, or by itself; then what the callback throws undoes
+  /// a write. Returns the number of rows that a write changed. Throws what error.hpp has, Error(unavailable)
+  /// (disk full, too many connections), Error(corrupt), Error(timeout), Error(internal) for a mistake in the
+  /// SQL. On PostgreSQL an error ends the innermost transaction or savepoint around it, even if it is caught:
+  /// what may fail goes into a transaction() of its own.
   virtual std::uint64_t execute(const Statement& statement, const RowSink& on_row = {}) = 0;
+
+  /// Gets each row of a batch, with the number of its statement.
+  using BatchSink = std::function<void(std::size_t statement, const Row&)>;
+
+  /// Runs several statements, on PostgreSQL sent together. Outside of a transaction each counts by itself.
+  /// Returns the sum of rows changed. Throws the first error; those behind it may have run then.
+  virtual std::uint64_t execute_batch(std::span<const Statement> statements, const BatchSink& on_row = {});
 
   /// Writes many rows into one table, faster than statements do: all or none, as part of the fiber's
   /// transaction if one is open. Returns their number. Throws what execute() throws, and what `write` throws.
@@ -126,6 +129,10 @@ class Database {
   /// A number that is another one whenever anybody, in any process, has committed a change since the last
   /// call gave it. Cheap enough for every request.
   virtual std::uint64_t change_counter() = 0;
+
+  /// Writes a copy of the whole database, as of one moment, into a new file, while others go on reading and
+  /// writing. SQLite only: elsewhere Error(unsupported).
+  virtual void backup(const std::filesystem::path& file);
 
   /// Throws unless the database answers.
   virtual void ping() = 0;

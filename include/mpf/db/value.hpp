@@ -31,6 +31,8 @@
 /// |             |                      | columns, so that json_extract() gives what compares          |
 namespace mpf::db {
 
+enum class Dialect : std::uint8_t { sqlite, postgres };
+
 /// What a column holds.
 enum class ColumnType : std::uint8_t {
   boolean,

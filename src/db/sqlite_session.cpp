@@ -1,6 +1,4 @@
-#include "db/sqlite_transaction.hpp"
-
-#include <algorithm>
+#include "db/sqlite_session.hpp"
 
 #include <fmt/core.h>
 
@@ -13,7 +11,7 @@ namespace {
 std::string savepoint(int depth) { return "mpf_" + std::to_string(depth); }
 }  // namespace
 
-void Session::begin() {
+void SqliteSession::begin() {
   if (reader_) {
     reader_->run({"BEGIN", {}, Access::read}, {});
   } else {
@@ -30,8 +28,12 @@ void Session::begin() {
   }
 }
 
-void Session::restore() noexcept {
-  if (foreign_keys_ || !writer_->connection()) return;
+void SqliteSession::release() noexcept {
+  if (!foreign_keys_ && writer_->connection()) restore_foreign_keys();
+  if (turn_.owns_lock()) turn_.unlock();
+}
+
+void SqliteSession::restore_foreign_keys() noexcept {
   const fiber::ShieldScope shield;
   try {
     writer_->call([](Connection& connection) { connection.script("PRAGMA foreign_keys = ON"); });
@@ -40,7 +42,7 @@ void Session::restore() noexcept {
   }
 }
 
-void Session::commit() {
+void SqliteSession::commit() {
   const fiber::ShieldScope shield;  // whether it has been committed must be known
   if (reader_) {
     reader_->run({"COMMIT", {}, Access::read}, {});
@@ -49,7 +51,7 @@ void Session::commit() {
   }
 }
 
-void Session::roll_back() noexcept {
+void SqliteSession::roll_back() noexcept {
   const fiber::ShieldScope shield;
   if (reader_) {
     reader_->roll_back();
@@ -58,11 +60,15 @@ void Session::roll_back() noexcept {
   }
 }
 
-void Session::set_savepoint(int depth) { execute({"SAVEPOINT " + savepoint(depth), {}, Access::read}, {}); }
+void SqliteSession::set_savepoint(int depth) {
+  execute({"SAVEPOINT " + savepoint(depth), {}, Access::read}, {});
+}
 
-void Session::release_savepoint(int depth) { execute({"RELEASE " + savepoint(depth), {}, Access::read}, {}); }
+void SqliteSession::release_savepoint(int depth) {
+  execute({"RELEASE " + savepoint(depth), {}, Access::read}, {});
+}
 
-void Session::return_to_savepoint(int depth) noexcept {
+void SqliteSession::return_to_savepoint(int depth) noexcept {
   if (ended_by_) return;
   const fiber::ShieldScope shield;
   const Statement undo{"ROLLBACK TO " + savepoint(depth), {}, Access::read};
@@ -78,26 +84,12 @@ void Session::return_to_savepoint(int depth) noexcept {
   }
 }
 
-void Session::require_alive() {
-  if (!ended_by_) return;
-  ErrorKind kind = ErrorKind::internal;
-  std::string cause = "its fiber was cancelled";
-  try {
-    std::rethrow_exception(ended_by_);
-  } catch (const Error& error) {
-    kind = error.kind();
-    cause = error.what();
-  } catch (const std::exception& error) {
-    cause = error.what();
-  } catch (...) {
-  }
-  throw Error(
-      kind, fmt::format("this transaction has been rolled back, because an error in it was not passed on: {}",
-                        cause));
+void SqliteSession::require_alive() {
+  if (ended_by_) throw_ended(ended_by_);
 }
 
 template <class Work>
-void Session::guarded(const Work& work) {
+void SqliteSession::guarded(const Work& work) {
   require_alive();
   try {
     work();
@@ -113,7 +105,7 @@ void Session::guarded(const Work& work) {
   }
 }
 
-std::uint64_t Session::execute(const Statement& statement, const RowSink& on_row) {
+std::uint64_t SqliteSession::execute(const Statement& statement, const RowSink& on_row) {
   std::uint64_t changed = 0;
   guarded([&] {
     if (statement.access == Access::read) {
@@ -128,7 +120,7 @@ std::uint64_t Session::execute(const Statement& statement, const RowSink& on_row
   return changed;
 }
 
-std::uint64_t Session::bulk_insert(const BulkInsert& insert) {
+std::uint64_t SqliteSession::bulk_insert(const BulkInsert& insert) {
   if (reader_) {
     throw Error(ErrorKind::internal,
                 fmt::format("a bulk insert into {} in a read-only transaction", insert.table));
@@ -149,52 +141,11 @@ std::uint64_t Session::bulk_insert(const BulkInsert& insert) {
   return rows;
 }
 
-void Session::script(std::string_view sql) {
+void SqliteSession::script(std::string_view sql) {
   guarded([&] {
     if (!writer_) throw Error(ErrorKind::internal, "a script inside a read-only transaction");
     writer_->call([&](Connection& connection) { connection.script(sql); });
   });
-}
-
-void SqliteTransaction::before_commit(std::function<void()> hook, const void* key) {
-  if (key) {
-    for (const SqliteTransaction* each = this; each; each = each->outer_.get()) {
-      const auto same = [key](const BeforeCommit& known) { return known.key == key; };
-      if (std::ranges::any_of(each->before_commit_, same)) return;
-    }
-  }
-  before_commit_.push_back({std::move(hook), key});
-}
-
-void SqliteTransaction::run_before_commit() {
-  for (std::size_t i = 0; i < before_commit_.size(); ++i) {
-    const auto hook = before_commit_[i].hook;  // hooks may register more
-    hook();
-  }
-}
-
-void SqliteTransaction::hand_over() {
-  const auto append = [](auto& from, auto& to) {
-    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-    from.clear();
-  };
-  append(on_commit_, outer_->on_commit_);
-  append(on_rollback_, outer_->on_rollback_);
-  append(before_commit_, outer_->before_commit_);
-}
-
-void run_hooks(const SqliteTransaction::Hooks& hooks, std::string_view when) {
-  std::exception_ptr cancelled;
-  for (const auto& hook : hooks) {
-    try {
-      hook();
-    } catch (const std::exception& error) {
-      log::error("a hook that runs {} failed: {}", when, error.what());
-    } catch (...) {
-      cancelled = std::current_exception();
-    }
-  }
-  if (cancelled) std::rethrow_exception(cancelled);
 }
 
 }  // namespace mpf::db::sqlite

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mpf/base/secret.hpp>
+#include <mpf/db/database.hpp>
+
+namespace mpf::db {
+
+struct PostgresOptions {
+  // Where it is. What is empty or 0 is taken from `url`, then from the environment as every client of
+  // PostgreSQL does (PGHOST, PGSERVICE, ~/.pgpass…).
+  Secret url;        ///< "postgres://user:password@host:5432/database?sslmode=verify-full"
+  std::string host;  ///< a name, an address, or the folder of a Unix socket
+  std::uint16_t port = 0;
+  std::string database;
+  std::string user;
+  Secret password;
+
+  /// Of connections over TCP. `prefer` encrypts if the server can, and checks nothing; verify_full also
+  /// checks the server's certificate and its name.
+  enum class Tls { by_url, disable, prefer, require, verify_ca, verify_full };
+  Tls tls = Tls::by_url;
+  std::filesystem::path root_certificate;    ///< whom to trust; default: ~/.postgresql/root.crt
+  std::filesystem::path client_certificate;  ///< shown to servers that ask; with its key
+  std::filesystem::path client_key;
+
+  std::string application_name = "mpf";  ///< what pg_stat_activity shows
+
+  // Connections, of each loop at most; opened when needed.
+  std::size_t pipelines = 2;            ///< shared by the statements outside of transactions
+  std::size_t owned = 8;                ///< lent to transactions, streams and bulk writes, one each
+  std::size_t pipeline_depth = 256;     ///< statements under way on one shared connection
+  std::size_t cached_statements = 256;  ///< prepared, per connection
+  std::chrono::milliseconds connect_timeout{5'000};   ///< of one attempt
+  std::chrono::milliseconds acquire_timeout{5'000};   ///< wait for a connection, Error(unavailable) then
+  std::chrono::milliseconds max_idle{300'000};        ///< then a connection is closed
+  std::chrono::milliseconds max_lifetime{3'600'000};  ///< then it is replaced, when it is free
+
+  // Limits that the server keeps; 0: none. A statement that gets no answer for statement_timeout and
+  // answer_grace more has lost its connection, whatever the network says.
+  std::chrono::milliseconds statement_timeout{30'000};
+  std::chrono::milliseconds lock_timeout{10'000};
+  std::chrono::milliseconds idle_in_transaction_timeout{60'000};
+  std::chrono::milliseconds answer_grace{5'000};
+
+  /// For PgBouncer's transaction pooling, where each transaction may meet another session: no named
+  /// statements are prepared, and the limits above are those that the server's roles or databases set.
+  bool transaction_pooler = false;
+
+  /// URLs of replicas. Statements that say so (Statement::replica) are spread over those that lag behind by
+  /// no more than this; to the primary when there is none, and for a fiber that has written before.
+  std::vector<Secret> replicas;
+  std::chrono::milliseconds max_replica_lag{2'000};
+};
+
+/// Opens a PostgreSQL database (15 or later) and checks that it answers. To be called in a fiber; the
+/// database is then used from any fiber or thread, and destroyed before its runtime.
+///
+/// Statements outside of transactions share a few connections of their loop, on which those of several fibers
+/// are under way at the same time, each a transaction of its own; transactions own a connection. Parameters
+/// are written "$1", "$2"…; a statement without those may use "?" as on SQLite. int64 is bound as bigint,
+/// string as text, null without a type.
+///
+/// A fiber that is cancelled, or whose deadline passes, has its statement cancelled on the server. A write
+/// returns only when its fate is known, or its connection has been given up; if it was finished
+/// nevertheless it counts as done.
+///
+/// Throws Error(unavailable) if nobody answers, Error(configuration) if the server refuses the user, the
+/// password, the database or the encryption: messages tell where and why, never a password.
+std::unique_ptr<Database> open_postgres(PostgresOptions options);
+
+}  // namespace mpf::db

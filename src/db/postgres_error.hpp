@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+struct pg_result;
+
+namespace mpf::db::postgres {
+
+/// The five characters of an error, or empty.
+std::string_view sqlstate_of(const pg_result* result) noexcept;
+
+namespace sqlstate {
+inline constexpr std::string_view query_canceled = "57014", stale_plan = "0A000", no_such_statement = "26000";
+}
+
+/// Throws what an error result stands for (see error.hpp). `where` is the database's description.
+[[noreturn]] void throw_error(const pg_result* result, const std::string& where, std::string_view sql);
+
+/// Of an attempt to connect, by libpq's verbose message: Error(configuration) if another will fail as well.
+[[noreturn]] void throw_connect_error(const std::string& message, const std::string& where);
+
+}  // namespace mpf::db::postgres

@@ -1,0 +1,478 @@
+#include "db/postgres_link.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include <mpf/base/text.hpp>
+#include <mpf/db/error.hpp>
+#include <mpf/telemetry/log.hpp>
+
+#include "db/postgres_error.hpp"
+#include "fiber/loop_impl.hpp"
+
+namespace mpf::db::postgres {
+
+using fiber::SteadyClock;
+
+Link::Link(fiber::Loop& loop, ConnectionHandle connection, std::shared_ptr<const PostgresOptions> options,
+           std::string where)
+    : loop_(loop),
+      connection_(std::move(connection)),
+      options_(std::move(options)),
+      where_(std::move(where)),
+      descriptor_(fiber::io_context(loop)),
+      statements_(options_->cached_statements),
+      born_(SteadyClock::now()),
+      idle_since_(born_) {}
+
+Link::~Link() {
+  if (descriptor_.is_open()) descriptor_.release();  // libpq closes it
+}
+
+void Link::open(Owner& owner) {
+  owner_ = &owner;
+  descriptor_.assign(PQsocket(connection_.get()));
+  watch_reads();
+}
+
+void Link::close() noexcept {
+  owner_ = nullptr;
+  break_off("the database was closed");
+}
+
+void Link::break_off(const std::string& why) noexcept {
+  if (broken_) return;
+  broken_ = true;
+  try {
+    loss_ = why;
+  } catch (...) {  // without the reason, then
+  }
+  if (descriptor_.is_open()) descriptor_.release();  // before libpq closes the socket
+  connection_.reset();
+  if (Completion* const waiting = std::exchange(socket_waiter_, nullptr)) waiting->finish_one();
+  while (head_) {
+    head_->lost = true;
+    if (head_->preparing) head_->preparing->state = Variant::State::unprepared;
+    finish_head();
+  }
+  if (Owner* const owner = std::exchange(owner_, nullptr)) owner->link_broken(*this);
+}
+
+Request& Link::take_request() {
+  if (!free_) {
+    free_ = &requests_.emplace_back();
+    free_->next = nullptr;
+  }
+  Request& request = *free_;
+  free_ = request.next;
+  request.done = request.lost = false;
+  request.completion = request.at_head = nullptr;
+  request.preparing = request.used = nullptr;
+  request.prepare_at = -1;
+  request.commands = request.seen = 0;
+  request.keepers = 1;
+  request.next = nullptr;
+  return request;
+}
+
+void Link::forget(Request& request) noexcept {
+  if (--request.keepers > 0) return;
+  request.result.reset();
+  if (Variant* const used = std::exchange(request.used, nullptr)) --used->users;
+  request.next = free_;
+  free_ = &request;
+}
+
+namespace {
+void check_kind(const CachedStatement& statement, Purpose purpose) {
+  const auto refuse = [&](const char* why) {
+    throw SqlError("", fmt::format("{}: {}", why, excerpt(statement.sql)));
+  };
+  switch (statement.parsed.kind) {
+    case Kind::empty:
+      refuse("an empty SQL statement");
+      break;
+    case Kind::write:
+      if (purpose == Purpose::read) refuse("this statement writes, so it needs Access::write");
+      break;
+    case Kind::transaction:
+      refuse("a statement cannot begin or end a transaction: use Database::transaction()");
+      break;
+    case Kind::session:
+      refuse("a statement cannot change the session, which others use as well");
+      break;
+    case Kind::other:
+      break;
+  }
+}
+}  // namespace
+
+Request& Link::send(std::span<const std::string> before, std::string_view sql,
+                    const std::vector<Param>& params, Completion& completion, Purpose purpose) {
+  if (broken_) throw_lost(sql);
+  CachedStatement& statement = statements_.find(sql);
+  if (purpose != Purpose::own) check_kind(statement, purpose);
+  if (statement.parsed.parameters != params.size()) {
+    throw SqlError("08P01", fmt::format("{} values for the {} parameters of: {}", params.size(),
+                                        statement.parsed.parameters, sql));
+  }
+  values_.clear();
+  lengths_.clear();
+  for (const Param& each : params) {
+    const std::size_t start = values_.size();
+    append_value(values_, each);
+    values_ += '\0';  // so that an empty value has a place
+    lengths_.push_back(static_cast<int>(values_.size() - start - 1));
+  }
+  if (statements_.has_evicted()) deallocate_evicted();
+  Request& request = take_request();
+  bool sent = true;
+  for (const std::string& command : before) {
+    sent = sent && PQsendQueryParams(connection_.get(), command.c_str(), 0, nullptr, nullptr, nullptr,
+                                     nullptr, 1) == 1;
+    ++request.commands;
+  }
+  if (sent) {
+    try {
+      send_statement(request, statement, params);
+    } catch (...) {  // half of it is in libpq's buffer
+      forget(request);
+      break_off("no memory to send a statement");
+      throw;
+    }
+  }
+  // Ends the request, and hands everything to the socket.
+  if (!sent || PQpipelineSync(connection_.get()) != 1) {
+    const std::string why(trim(PQerrorMessage(connection_.get())));
+    forget(request);
+    break_off(why);
+    throw_lost(sql);
+  }
+  request.number = ++last_number_;
+  request.completion = &completion;
+  ++completion.open;
+  (tail_ ? tail_->next : head_) = &request;
+  tail_ = &request;
+  if (head_ == &request) request.since = SteadyClock::now();
+  ++in_flight_;
+  flush();
+  return request;
+}
+
+void Link::send_statement(Request& request, CachedStatement& statement, const std::vector<Param>& params) {
+  const auto count = params.size();
+  pointers_.resize(count);
+  formats_.assign(count, 1);
+  const char* at = values_.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    pointers_[i] = std::holds_alternative<std::nullptr_t>(params[i]) ? nullptr : at;
+    at += lengths_[i] + 1;
+  }
+  const int n = static_cast<int>(count);
+  PGconn* const c = connection_.get();
+  bool sent = true;
+  Variant* variant = options_->transaction_pooler ? nullptr : &statement.variant(params);
+  if (variant && variant->state == Variant::State::unprepared && std::exchange(variant->used, true)) {
+    // Seen for the second time: it will come again.
+    variant->name = "s" + std::to_string(++last_name_);
+    sent =
+        PQsendPrepare(c, variant->name.c_str(), statement.parsed.text.c_str(), n, variant->types.data()) == 1;
+    variant->state = Variant::State::preparing;
+    request.preparing = variant;
+    request.prepare_at = request.commands++;
+  }
+  const bool named = variant && (variant->state == Variant::State::prepared || request.preparing == variant);
+  if (named) {
+    request.used = variant;
+    ++variant->users;
+    sent = sent && PQsendQueryPrepared(c, variant->name.c_str(), n, pointers_.data(), lengths_.data(),
+                                       formats_.data(), 1) == 1;
+  } else {
+    types_.clear();
+    for (const Param& each : params) types_.push_back(oid_of(each));
+    sent = sent && PQsendQueryParams(c, statement.parsed.text.c_str(), n, types_.data(), pointers_.data(),
+                                     lengths_.data(), formats_.data(), 1) == 1;
+  }
+  ++request.commands;
+  if (!sent) throw ConnectionLost(fmt::format("{}: {}", where_, trim(PQerrorMessage(c))));
+}
+
+/// Nobody waits for it.
+void Link::deallocate_evicted() {
+  for (const std::string& name : statements_.take_evicted()) {
+    Request& request = take_request();
+    const std::string sql = "DEALLOCATE " + name;
+    if (PQsendQueryParams(connection_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1 ||
+        PQpipelineSync(connection_.get()) != 1) {
+      forget(request);
+      return;  // the statement behind it will tell
+    }
+    request.commands = 1;
+    request.number = ++last_number_;
+    (tail_ ? tail_->next : head_) = &request;
+    tail_ = &request;
+    if (head_ == &request) request.since = SteadyClock::now();
+    ++in_flight_;
+    request.keepers = 1;
+  }
+}
+
+void Link::flush() {
+  const int left = PQflush(connection_.get());
+  if (left < 0) {
+    break_off(std::string(trim(PQerrorMessage(connection_.get()))));
+  } else if (left > 0 && !writing_) {
+    watch_writes();
+  }
+}
+
+void Link::watch_reads() {
+  descriptor_.async_wait(Descriptor::wait_read,
+                         [self = shared_from_this()](const boost::system::error_code& error) {
+                           if (error || self->broken_) return;
+                           self->on_readable();
+                           if (!self->broken_) self->watch_reads();
+                         });
+}
+
+void Link::watch_writes() {
+  writing_ = true;
+  descriptor_.async_wait(Descriptor::wait_write,
+                         [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->writing_ = false;
+                           if (error || self->broken_) return;
+                           if (Completion* const waiting = std::exchange(self->socket_waiter_, nullptr)) {
+                             waiting->finish_one();
+                           }
+                           self->flush();
+                         });
+}
+
+void Link::on_readable() {
+  if (PQconsumeInput(connection_.get()) != 1) {
+    if (!plain_) drain();  // what came before the end: mostly the reason
+    if (!broken_) break_off(std::string(trim(PQerrorMessage(connection_.get()))));
+    return;
+  }
+  if (plain_) {
+    if (Completion* const waiting = std::exchange(socket_waiter_, nullptr)) waiting->finish_one();
+    return;
+  }
+  drain();
+}
+
+void Link::drain() {
+  PGconn* const c = connection_.get();
+  while (head_ && !broken_ && PQisBusy(c) == 0) {
+    Result result(PQgetResult(c));
+    if (!result) {
+      if (PQstatus(c) == CONNECTION_BAD) return break_off(std::string(trim(PQerrorMessage(c))));
+      continue;  // between two commands
+    }
+    try {
+      accept(*head_, std::move(result));
+    } catch (...) {
+      return break_off("no memory for a result");
+    }
+  }
+  if (!broken_ && PQstatus(c) == CONNECTION_BAD) break_off(std::string(trim(PQerrorMessage(c))));
+}
+
+void Link::accept(Request& request, Result result) {
+  switch (PQresultStatus(result.get())) {
+    case PGRES_PIPELINE_SYNC:
+      finish_head();
+      return;
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY: {
+      const int position = request.seen++;
+      if (position == request.prepare_at) {
+        request.preparing->state = Variant::State::prepared;
+        request.preparing = nullptr;
+      } else if (position == request.commands - 1 && !request.result) {
+        request.result = std::move(result);
+      }
+      return;
+    }
+    case PGRES_FATAL_ERROR:
+      if (PQstatus(connection_.get()) == CONNECTION_BAD && sqlstate_of(result.get()).empty()) {
+        break_off(std::string(trim(PQresultErrorMessage(result.get()))));
+        return;
+      }
+      if (!request.result || PQresultStatus(request.result.get()) != PGRES_FATAL_ERROR) {
+        request.result = std::move(result);
+      }
+      [[fallthrough]];
+    case PGRES_PIPELINE_ABORTED:
+      ++request.seen;
+      if (request.preparing) {
+        request.preparing->state = Variant::State::unprepared;
+        request.preparing = nullptr;
+      }
+      return;
+    default:
+      break_off("a COPY statement was run as a query: use bulk_insert()");
+  }
+}
+
+void Link::finish_head() noexcept {
+  Request& request = *head_;
+  head_ = request.next;
+  if (!head_) tail_ = nullptr;
+  request.next = nullptr;
+  --in_flight_;
+  request.done = true;
+  const auto now = SteadyClock::now();
+  if (head_) {
+    head_->since = now;
+    if (Completion* const waiting = std::exchange(head_->at_head, nullptr)) waiting->finish_one();
+  } else {
+    idle_since_ = now;
+  }
+  if (Completion* const waiting = std::exchange(request.at_head, nullptr)) waiting->finish_one();
+  if (Completion* const waiting = std::exchange(request.completion, nullptr)) {
+    waiting->finish_one();
+  } else {
+    forget(request);
+  }
+}
+
+void Link::wait(std::span<Request* const> requests, Completion& completion, Giving giving) {
+  std::exception_ptr ended;
+  try {
+    completion.waiter.wait();
+    return;
+  } catch (...) {
+    ended = std::current_exception();
+  }
+  if (giving == Giving::up) {
+    for (Request* const each : requests) {
+      if (!each->done) {
+        abandon(*each);
+      } else {
+        forget(*each);
+      }
+    }
+    std::rethrow_exception(ended);
+  }
+  bool undone = false;
+  {
+    const fiber::ShieldScope shield;
+    for (Request* const each : requests) {
+      if (!each->done) cancel_on_server(*each);
+    }
+    completion.waiter.wait_through();
+    for (Request* const each : requests) {
+      undone = undone || each->lost || sqlstate_of(each->result.get()) == sqlstate::query_canceled;
+    }
+    if (!undone) return;
+    for (Request* const each : requests) forget(*each);
+  }
+  std::rethrow_exception(ended);
+}
+
+/// The fiber goes; the request stays until the server has ended it.
+void Link::abandon(Request& request) noexcept {
+  request.completion = nullptr;
+  ++request.keepers;
+  try {
+    const bool started = fiber::start(loop_, "cancelling a statement", [self = shared_from_this(), &request] {
+      self->cancel_on_server(request);
+      self->forget(request);
+    });
+    if (started) return;
+  } catch (...) {  // as below
+  }
+  --request.keepers;
+  break_off("a statement could not be cancelled");
+}
+
+/// Returns once the request has ended. Its neighbours may be hit, as the server cancels whatever it is at
+/// when it is told: it is told when this one is at the head, and who is hit by mistake (an error of the
+/// server, so it has done nothing) is run again by who asked for it.
+void Link::cancel_on_server(Request& request) {
+  const fiber::ShieldScope shield;
+  while (!request.done && head_ != &request) {
+    Completion turn;
+    turn.open = 1;
+    request.at_head = &turn;
+    turn.waiter.wait_through();
+  }
+  const auto give_up = SteadyClock::now() + options_->answer_grace;
+  for (auto patience = std::chrono::milliseconds(50); !request.done; patience *= 2) {
+    ++cancelling_;
+    const bool told = tell_server_to_cancel();
+    --cancelling_;
+    risky_until_ = last_number_;
+    if (request.done) return;
+    if (!told || SteadyClock::now() >= give_up) {
+      break_off("a statement could not be cancelled");
+      return;
+    }
+    // The server may not have begun with it when it was told.
+    Completion end;
+    end.open = 1;
+    request.at_head = &end;
+    end.waiter.wait_until(SteadyClock::now() + patience);
+    if (request.at_head == &end) request.at_head = nullptr;
+  }
+}
+
+bool Link::tell_server_to_cancel() noexcept {
+  if (broken_) return false;
+  struct Free {
+    void operator()(PGcancel* cancel) const noexcept { PQfreeCancel(cancel); }
+  };
+  const std::unique_ptr<PGcancel, Free> cancel(PQgetCancel(connection_.get()));
+  if (!cancel) return false;
+  try {
+    return fiber::offload([&] {
+      char message[256];
+      return PQcancel(cancel.get(), message, sizeof message) == 1;
+    });
+  } catch (...) {
+    return false;
+  }
+}
+
+bool Link::hit_by_stray_cancel(const Request& request) const noexcept {
+  return (request.number <= risky_until_ || cancelling_ > 0) &&
+         sqlstate_of(request.result.get()) == sqlstate::query_canceled;
+}
+
+bool Link::was_stale(const Request& request) const noexcept {
+  if (!request.used || !request.result) return false;
+  const std::string_view state = sqlstate_of(request.result.get());
+  if (state != sqlstate::stale_plan && state != sqlstate::no_such_statement) return false;
+  request.used->state = Variant::State::unprepared;
+  return true;
+}
+
+void Link::check(const Request& request, std::string_view sql) {
+  if (request.lost || !request.result) throw_lost(sql);
+  if (PQresultStatus(request.result.get()) == PGRES_FATAL_ERROR) {
+    throw_error(request.result.get(), where_, sql);
+  }
+}
+
+void Link::throw_lost(std::string_view sql) const {
+  throw ConnectionLost(fmt::format("the connection to {} broke: {} (in: {})", where_,
+                                   loss_.empty() ? "no answer" : loss_, excerpt(sql)));
+}
+
+bool Link::in_transaction() const noexcept {
+  return connection_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE;
+}
+
+void Link::look_at_the_clock(fiber::TimePoint now) {
+  if (!head_ || plain_ || options_->statement_timeout.count() == 0) return;
+  if (now - head_->since > options_->statement_timeout + options_->answer_grace) {
+    break_off("no answer came in time");
+  }
+}
+
+}  // namespace mpf::db::postgres

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/postgres_pool.hpp"
+#include "db/transaction.hpp"
+
+namespace mpf::db::postgres {
+
+/// The rows to the callback; the number of rows that it changed.
+std::uint64_t deliver(const Result& result, const RowSink& on_row);
+
+inline Purpose purpose_of(const Statement& statement) noexcept {
+  return statement.access == Access::write ? Purpose::write : Purpose::read;
+}
+
+/// Sends all at once and shows each result; the sum of what `show` gives. Throws the first error.
+std::uint64_t run_batch(Link& link, std::vector<std::string>& before, std::span<const Statement> statements,
+                        Link::Giving giving,
+                        const std::function<std::uint64_t(std::size_t, const Result&)>& show);
+
+/// A transaction's connection. BEGIN and savepoints travel with the next statement, so they cost no
+/// round trip.
+class PostgresSession final : public Session {
+ public:
+  PostgresSession(LoopPool& pool, const TransactionOptions& options) : pool_(pool), options_(options) {}
+  ~PostgresSession() override { release(); }
+
+  void begin() override;
+  void commit() override;
+  void roll_back() noexcept override;
+  void release() noexcept override { lease_.reset(); }
+  void set_savepoint(int depth) override;
+  void release_savepoint(int depth) override;
+  void return_to_savepoint(int depth) noexcept override;
+  void require_alive() override;
+
+  std::uint64_t execute(const Statement& statement, const RowSink& on_row);
+  std::uint64_t execute_batch(std::span<const Statement> statements, const Database::BatchSink& on_row);
+  void script(std::string_view sql);
+  std::uint64_t copy_in(const std::string& sql, const std::function<void(std::string&)>& fill);
+
+ private:
+  template <class Work>
+  void guarded(const Work& work);
+  void refuse_write(const Statement& statement) const;
+  Result run(std::string_view sql, const std::vector<Param>& params, Purpose purpose = Purpose::own);
+  std::uint64_t stream(const Statement& statement, const RowSink& on_row);
+  std::uint64_t show(const Result& result, const RowSink& on_row);
+  void send_pending();
+
+  LoopPool& pool_;
+  const TransactionOptions options_;
+  std::optional<LoopPool::Lease> lease_;
+  std::vector<std::string> pending_;  ///< BEGIN, SAVEPOINT… that have not been sent
+  bool begun_ = false;                ///< something has been sent
+  bool showing_ = false;              ///< a row callback runs
+  int cursors_ = 0;
+  std::exception_ptr ended_by_;
+};
+
+}  // namespace mpf::db::postgres

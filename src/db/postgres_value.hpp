@@ -1,0 +1,41 @@
+#pragma once
+
+#include <mpf/db/row.hpp>
+
+#include "db/postgres_types.hpp"
+
+namespace mpf::db::postgres {
+
+/// A value as the server sent it; not null.
+struct Value {
+  const char* data;
+  std::size_t size;
+  Oid type;
+  const char* column;  ///< its name, for messages
+
+  bool boolean() const;
+  std::int64_t integer() const;
+  double real() const;
+  std::string_view text() const;
+  std::span<const std::byte> bytes() const;
+  Timestamp timestamp() const;
+  Numeric numeric(int scale) const;
+  Date date() const;
+  Microseconds duration() const;
+  Uuid uuid() const;
+  std::string_view json() const;
+  IpNetwork network() const;
+  void array(const RowSink& on_element) const;
+  RangeValue range(ElementType type) const;
+
+ private:
+  [[noreturn]] void wrong_type(const char* wanted) const;
+  [[noreturn]] void malformed() const;
+  void require_size(std::size_t wanted) const {
+    if (size != wanted) malformed();
+  }
+};
+
+[[noreturn]] void read_null(std::string_view column, const char* wanted);
+
+}  // namespace mpf::db::postgres
