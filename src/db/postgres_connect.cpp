@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/core.h>
 
@@ -109,7 +110,38 @@ Address::Address(const PostgresOptions& options, const std::string& url)
   description_ = fmt::format("postgres:{}{}{}/{}", host, port.empty() ? "" : ":", port, database);
 }
 
+void on_own_thread(const std::function<void(const std::atomic<bool>& stop)>& fn) {
+  std::atomic<bool> stop{false};
+  std::exception_ptr error;
+  fiber::Waiter waiter;
+  std::thread thread([&] {
+    try {
+      fn(stop);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    waiter.wake();
+  });
+  std::exception_ptr ended;
+  try {
+    waiter.wait();
+  } catch (...) {
+    ended = std::current_exception();
+    stop = true;
+    waiter.wait_through();
+  }
+  thread.join();  // it is at its end
+  if (ended) std::rethrow_exception(ended);
+  if (error) std::rethrow_exception(error);
+}
+
 ConnectionHandle Address::connect() const {
+  ConnectionHandle connection;
+  on_own_thread([&](const std::atomic<bool>& stop) { connection = connect_blocking(stop); });
+  return connection;
+}
+
+ConnectionHandle Address::connect_blocking(const std::atomic<bool>& stop) const {
   std::vector<const char*> keys;
   std::vector<const char*> values;
   bool database_seen = false;
@@ -142,7 +174,7 @@ ConnectionHandle Address::connect() const {
       throw ConnectionLost(
           fmt::format("cannot connect to {}: nobody answered within {} ms", description_, timeout_.count()));
     }
-    fiber::checkpoint();
+    if (stop) throw ConnectionLost(fmt::format("connecting to {} was given up", description_));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
     if (::poll(&waited, 1, static_cast<int>(std::min<std::int64_t>(left, 50))) <= 0) continue;
     next = PQconnectPoll(connection.get());

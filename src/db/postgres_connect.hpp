@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +25,11 @@ struct ClearResult {
 };
 using Result = std::unique_ptr<pg_result, ClearResult>;
 
+/// Runs fn(stop) on a thread of its own, the fiber suspended meanwhile; `stop` is set when the fiber is
+/// cancelled or late, and then what ended the wait is thrown once fn has returned. Apart from offload()'s
+/// threads: those may all wait for the very connection that is being made.
+void on_own_thread(const std::function<void(const std::atomic<bool>& stop)>& fn);
+
 /// Where to connect and how, in libpq's words. Error(configuration) for a URL that is none.
 class Address {
  public:
@@ -33,11 +40,13 @@ class Address {
   /// "postgres:host:port/database", without secrets.
   const std::string& description() const noexcept { return description_; }
 
-  /// Connects, on any thread that may block; ends early when the calling fiber is cancelled or late. Throws
-  /// ConnectionLost or Error(configuration). The connection is non-blocking, in pipeline mode.
+  /// Connects, in a fiber. Throws ConnectionLost or Error(configuration). The connection is non-blocking, in
+  /// pipeline mode.
   ConnectionHandle connect() const;
 
  private:
+  ConnectionHandle connect_blocking(const std::atomic<bool>& stop) const;
+
   std::vector<std::pair<std::string, std::string>> settings_;  ///< later ones win
   std::string description_;
   std::chrono::milliseconds timeout_;

@@ -92,7 +92,7 @@ void throw_connect_error(const std::string& message, const std::string& where) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   text = fmt::format("cannot connect to {}: {}", where, trim(text));
   const auto has = [&](const char* words) { return text.find(words) != std::string::npos; };
-  for (const char* const code : {": 28", ": 3D000", ": 42501"}) {
+  for (const char* const code : {"  28", "  3D000: ", "  42501: "}) {
     if (has(code)) throw Error(ErrorKind::configuration, text);
   }
   if (has("does not support SSL") || has("certificate") || has("does not match host name") ||

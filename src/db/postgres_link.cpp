@@ -101,6 +101,9 @@ void check_kind(const CachedStatement& statement, Purpose purpose) {
     case Kind::transaction:
       refuse("a statement cannot begin or end a transaction: use Database::transaction()");
       break;
+    case Kind::copy:
+      refuse("COPY is run by Database::bulk_insert()");
+      break;
     case Kind::session:
       refuse("a statement cannot change the session, which others use as well");
       break;
@@ -430,10 +433,12 @@ bool Link::tell_server_to_cancel() noexcept {
   const std::unique_ptr<PGcancel, Free> cancel(PQgetCancel(connection_.get()));
   if (!cancel) return false;
   try {
-    return fiber::offload([&] {
+    bool told = false;
+    on_own_thread([&](const std::atomic<bool>&) {
       char message[256];
-      return PQcancel(cancel.get(), message, sizeof message) == 1;
+      told = PQcancel(cancel.get(), message, sizeof message) == 1;
     });
+    return told;
   } catch (...) {
     return false;
   }

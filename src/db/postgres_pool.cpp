@@ -39,7 +39,7 @@ LoopPool::LoopPool(fiber::Loop& loop, std::shared_ptr<const PostgresOptions> opt
   pipelines_.reserve(options_->pipelines + 1);  // what runs in callbacks shall not fail
   idle_.reserve(options_->owned + 1);
   lent_.reserve(options_->owned + 1);
-  retiring_.reserve(options_->pipelines + 1);
+  retiring_.reserve(options_->pipelines + options_->owned + 1);
 }
 
 LoopPool::~LoopPool() = default;
@@ -143,7 +143,9 @@ std::shared_ptr<Link> LoopPool::own_link(fiber::TimePoint until) {
 void LoopPool::give_back(std::shared_ptr<Link> link) noexcept {
   std::erase(lent_, link);
   if (link->broken()) return;
-  if (closed_ || link->in_flight() > 0 || link->in_transaction() || outlived(*link, SteadyClock::now())) {
+  if (!closed_ && link->in_flight() > 0) {
+    retiring_.push_back(std::move(link));  // a statement that was given up is still being cancelled
+  } else if (closed_ || link->in_transaction() || outlived(*link, SteadyClock::now())) {
     link->close();
   } else {
     idle_.push_back(std::move(link));
@@ -189,7 +191,7 @@ void LoopPool::connect_aside(Links& to) {
 bool LoopPool::start_attempt(const std::shared_ptr<Attempt>& attempt, Links& to) {
   return fiber::start(loop_, "connecting to PostgreSQL", [self = shared_from_this(), attempt, &to] {
     try {
-      ConnectionHandle handle = fiber::offload([&] { return self->address_.connect(); });
+      ConnectionHandle handle = self->address_.connect();
       attempt->link = std::make_shared<Link>(self->loop_, std::move(handle), self->options_, self->where());
       if (self->closed_) throw ConnectionLost(self->where() + " has been closed");
       attempt->link->open(*self);

@@ -99,12 +99,13 @@ Kind kind_of(const std::string& first, const std::string& second) {
   const auto among = [&](auto... words) { return ((first == words) || ...); };
   if (first.empty()) return Kind::empty;
   if (among("insert", "update", "delete", "merge", "create", "alter", "drop", "truncate", "grant", "revoke",
-            "comment", "reindex", "refresh", "vacuum", "cluster", "copy", "import", "reassign")) {
+            "comment", "reindex", "refresh", "vacuum", "cluster", "import", "reassign")) {
     return Kind::write;
   }
   if (among("begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release")) {
     return Kind::transaction;
   }
+  if (first == "copy") return Kind::copy;
   if (first == "prepare") return second == "transaction" ? Kind::transaction : Kind::session;
   if (first == "set") return second == "local" || second == "constraints" ? Kind::other : Kind::session;
   if (among("reset", "discard", "listen", "unlisten", "deallocate", "load")) return Kind::session;

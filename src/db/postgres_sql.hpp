@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   empty,
   write,        ///< INSERT, CREATE…
   transaction,  ///< BEGIN, COMMIT, SAVEPOINT…
+  copy,         ///< COPY: another protocol
   session       ///< SET, LISTEN…: would change a connection that others share
 };
 

@@ -81,6 +81,7 @@ class ElementRow final : public Row {
         reader_.read_bool(boolean_);
         return;
       case JsonReader::Kind::number:
+        text_.clear();
         reader_.read_raw(text_);
         return;
       case JsonReader::Kind::string:
