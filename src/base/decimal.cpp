@@ -14,10 +14,6 @@ Wide power_of_ten(int exponent) noexcept {
   return power;
 }
 
-[[noreturn]] void fail_overflow() {
-  fail(ErrorKind::invalid, "a decimal number would need more than 18 digits");
-}
-
 std::int64_t narrow(Wide number) {
   if (number > max_coefficient || number < -max_coefficient) fail_overflow();
   return static_cast<std::int64_t>(number);
@@ -48,8 +44,8 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
+void fail_overflow() { fail(ErrorKind::invalid, "a decimal number would need more than 18 digits"); }
 std::int64_t checked(std::int64_t coefficient) { return narrow(coefficient); }
-std::int64_t whole(std::int64_t number, int scale) { return narrow(Wide{number} * power_of_ten(scale)); }
 std::int64_t add(std::int64_t a, std::int64_t b) { return narrow(Wide{a} + b); }
 std::int64_t multiply(std::int64_t a, std::int64_t b) { return narrow(Wide{a} * b); }
 

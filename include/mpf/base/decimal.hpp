@@ -27,7 +27,15 @@ inline constexpr std::int64_t max_coefficient = 999'999'999'999'999'999;
 
 /// All throw Error(invalid) for what takes more than 18 digits, or has digits that Rounding::exact refuses.
 std::int64_t checked(std::int64_t coefficient);
-std::int64_t whole(std::int64_t number, int scale);
+[[noreturn]] void fail_overflow();
+constexpr std::int64_t whole(std::int64_t number, int scale) {
+  for (int i = 0; i < scale; ++i) {
+    if (number > max_coefficient / 10 || number < -max_coefficient / 10) fail_overflow();
+    number *= 10;
+  }
+  if (number > max_coefficient || number < -max_coefficient) fail_overflow();
+  return number;
+}
 std::int64_t add(std::int64_t a, std::int64_t b);
 std::int64_t multiply(std::int64_t a, std::int64_t b);
 /// a * b * 10^-drop
@@ -51,7 +59,7 @@ class Decimal {
 
  public:
   constexpr Decimal() = default;  ///< 0
-  explicit Decimal(std::int64_t whole) : coefficient_(decimal::whole(whole, scale)) {}
+  constexpr explicit Decimal(std::int64_t whole) : coefficient_(decimal::whole(whole, scale)) {}
 
   /// coefficient * 10^-scale
   static Decimal of_coefficient(std::int64_t coefficient) {
