@@ -25,6 +25,8 @@ std::string short_name(const Operation& operation) {
                         [](const RenameColumn& op) { return "rename_to_" + op.to; },
                         [](const CreateIndex& op) { return "create_" + op.index.name; },
                         [](const DropIndex& op) { return "drop_" + op.index; },
+                        [](const AddCheck& op) { return "add_" + op.check.name; },
+                        [](const DropCheck& op) { return "drop_" + op.check; },
                         [](const RunSql&) { return std::string("sql"); },
                     },
                     operation);

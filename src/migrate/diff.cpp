@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "migrate/renderer.hpp"
 #include "migrate/sql.hpp"
 
 namespace mpf::migrate {
@@ -38,7 +39,9 @@ class Comparison {
     }
     for (const auto& [name, target] : targets_) {
       if (!state_.find(name)) continue;
+      drop_checks(target);
       change_columns(target);
+      add_checks(target);
       create_indexes(target);
     }
     for (const auto& [name, entry] : state_.tables()) {
@@ -77,6 +80,7 @@ class Comparison {
     check_name(table.name, table.name);
     for (const auto& column : table.columns) check_name(table.name + "." + column.name, column.name);
     for (const auto& index : table.indexes) check_name(table.name + "." + index.name, index.name);
+    for (const auto& check : table.checks) check_name(table.name + "." + check.name, check.name);
   }
 
   void check_references(const orm::Table& table) {
@@ -144,11 +148,28 @@ class Comparison {
     }
   }
 
+  void drop_checks(const Target& target) {
+    for (const auto& check : state_.table(target.table->name).checks) {
+      const auto* wanted = find_check(*target.table, check.name);
+      if (!wanted || *wanted != check) add(target.module, DropCheck{target.table->name, check.name});
+    }
+  }
+
+  void add_checks(const Target& target) {
+    for (const auto& check : normalized(*target.table).checks) {
+      const auto* now = find_check(state_.table(target.table->name), check.name);
+      if (!now || *now != check) add(target.module, AddCheck{target.table->name, check});
+    }
+  }
+
   /// Everything about one table's columns together: SQLite may have to make the table anew for it.
   void change_columns(const Target& target) {
     const auto wanted = normalized(*target.table);
     const auto& now = state_.table(wanted.name);
-    for (const auto& column : wanted.columns) {
+    // Generated columns come after those that they are made from, and go before them.
+    auto columns = wanted.columns;
+    std::ranges::stable_partition(columns, [](const orm::Column& column) { return !column.generated; });
+    for (const auto& column : columns) {
       const auto* before = find_column(now, column.name);
       if (!before) {
         check_added(wanted.name, column);
@@ -161,7 +182,10 @@ class Comparison {
     if (now.tenant_column != wanted.tenant_column) {
       add(target.module, AlterTable{wanted.name, wanted.tenant_column});
     }
-    for (const auto& column : now.columns) {
+    columns = now.columns;
+    std::ranges::stable_partition(columns,
+                                  [](const orm::Column& column) { return column.generated.has_value(); });
+    for (const auto& column : columns) {
       if (!find_column(wanted, column.name)) add(target.module, DropColumn{wanted.name, column.name});
     }
   }
@@ -170,7 +194,7 @@ class Comparison {
     const auto path = table + "." + column.name;
     if (column.primary_key) {
       problem(path, "primary_key", "a primary key cannot be added to a table that exists");
-    } else if (!column.nullable && !column.default_value) {
+    } else if (needs_value(column)) {
       problem(
           path, "default",
           column.references
@@ -185,7 +209,7 @@ class Comparison {
     const auto path = table + "." + after.name;
     if (before.primary_key != after.primary_key) {
       problem(path, "primary_key", "cannot become or cease to be the primary key");
-    } else if (!convertible(before.type, after.type)) {
+    } else if (!after.generated && !convertible(before, after)) {
       problem(path, "type",
               "cannot turn from " + std::string(type_to_text(before.type)) + " into " +
                   std::string(type_to_text(after.type)) +

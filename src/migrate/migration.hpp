@@ -37,6 +37,8 @@ std::string write_migration(const MigrationId& id, const std::vector<MigrationId
 
 /// Stable names of enumerations in files.
 std::string_view type_to_text(orm::ColumnType type) noexcept;
+std::string_view element_to_text(orm::ElementType type) noexcept;
+std::string_view method_to_text(orm::IndexMethod method) noexcept;
 std::string_view on_delete_to_text(orm::OnDelete on_delete) noexcept;
 
 /// True for "0001_initial".

@@ -16,6 +16,8 @@ std::string describe(const Operation& operation) {
           [](const RenameColumn& op) { return "rename column " + op.table + "." + op.from + " to " + op.to; },
           [](const CreateIndex& op) { return "create index " + op.index.name; },
           [](const DropIndex& op) { return "drop index " + op.index; },
+          [](const AddCheck& op) { return "add check " + op.check.name; },
+          [](const DropCheck& op) { return "drop check " + op.check; },
           [](const RunSql&) { return std::string("run SQL"); },
       },
       operation);

@@ -57,6 +57,14 @@ struct DropIndex {
   std::string table;
   std::string index;
 };
+struct AddCheck {
+  std::string table;
+  orm::Check check;
+};
+struct DropCheck {
+  std::string table;
+  std::string check;
+};
 /// SQL by hand. A dialect without text cannot run it; without reverse text it cannot be undone. Empty text
 /// does nothing.
 struct RunSql {
@@ -66,8 +74,9 @@ struct RunSql {
   std::optional<std::string> reverse_postgres;
 };
 
-using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn,
-                               DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, RunSql>;
+using Operation =
+    std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn, DropColumn,
+                 AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck, DropCheck, RunSql>;
 
 /// "add column content_item.summary"
 std::string describe(const Operation& operation);

@@ -24,7 +24,7 @@ class PostgresRenderer final : public Renderer {
     state_.apply(operation, module);
     const auto& table = state_.table(op.table.name);
     sql(ddl::create_table(table, postgres));
-    for (const auto& index : table.indexes) sql(ddl::create_index(table.name, index));
+    for (const auto& index : table.indexes) sql(ddl::create_index(table, index, postgres));
   }
   void render(const DropTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -62,7 +62,11 @@ class PostgresRenderer final : public Renderer {
   void render(const AlterColumn& op, const Operation& operation, const std::string& module) {
     const auto* found = find_column(state_.table(op.table), op.column.name);
     const auto before = found ? *found : op.column;
-    if (!convertible(before.type, op.column.type)) {
+    if (op.column.generated) {
+      generate(op, operation, module);
+      return;
+    }
+    if (!convertible(before, op.column)) {
       throw StateError("values of this type cannot become values of the other");
     }
     state_.apply(operation, module);
@@ -71,8 +75,8 @@ class PostgresRenderer final : public Renderer {
     const auto change = alter(op.table) + "ALTER COLUMN " + ddl::quote(after.name) + " ";
     const auto old_checks = ddl::checks(op.table, before, postgres);
     const auto new_checks = ddl::checks(op.table, after, postgres);
-    const auto is_in = [](const std::vector<ddl::Check>& checks, const ddl::Check& check) {
-      return std::ranges::any_of(checks, [&](const ddl::Check& c) {
+    const auto is_in = [](const std::vector<ddl::ColumnCheck>& checks, const ddl::ColumnCheck& check) {
+      return std::ranges::any_of(checks, [&](const ddl::ColumnCheck& c) {
         return c.name == check.name && c.condition == check.condition;
       });
     };
@@ -83,14 +87,20 @@ class PostgresRenderer final : public Renderer {
     if (refers_anew && before.references) {
       sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(ddl::reference_name(op.table, before)));
     }
-    if (before.type != after.type) {
-      if (before.default_value) sql(change + "DROP DEFAULT");
-      sql(change + "TYPE " + std::string(ddl::type_name(after.type, postgres)) + " USING " +
-          conversion(ddl::quote(after.name), before.type, after.type, postgres).value);
-      if (after.default_value) sql(change + "SET DEFAULT " + ddl::default_literal(after, postgres));
-    } else if (before.default_value != after.default_value) {
-      sql(change +
-          (after.default_value ? "SET DEFAULT " + ddl::default_literal(after, postgres) : "DROP DEFAULT"));
+    if (before.generated) sql(change + "DROP EXPRESSION");
+    const auto old_default = ddl::default_sql(before, postgres);
+    const auto new_default = ddl::default_sql(after, postgres);
+    const auto new_type = ddl::type_name(after, postgres);
+    if (ddl::type_name(before, postgres) != new_type) {
+      const auto generated = generated_from(op.table, after.name);
+      for (const auto& each : generated) drop(op.table, each);
+      if (!old_default.empty()) sql(change + "DROP DEFAULT");
+      sql(change + "TYPE " + new_type + " USING " +
+          conversion(ddl::quote(after.name), before, after, postgres).value);
+      if (!new_default.empty()) sql(change + "SET DEFAULT " + new_default);
+      for (const auto& each : generated) add_with_rules(op.table, each);
+    } else if (old_default != new_default) {
+      sql(change + (new_default.empty() ? "DROP DEFAULT" : "SET DEFAULT " + new_default));
     }
     if (before.nullable && !after.nullable) {
       if (const auto missing = missing_value(after); !missing.empty()) {
@@ -119,13 +129,54 @@ class PostgresRenderer final : public Renderer {
   }
   void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
-    sql(ddl::create_index(op.table, op.index));
+    sql(ddl::create_index(state_.table(op.table), op.index, postgres));
   }
   void render(const DropIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
     sql("DROP INDEX " + ddl::quote(op.index));
   }
+  void render(const AddCheck& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    guard_check(state_.table(op.table), op.check);
+    sql(alter(op.table) + "ADD " + ddl::check(op.check, postgres));
+  }
+  void render(const DropCheck& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(op.check));
+  }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
+
+  /// A column generated in another way than before is made anew.
+  void generate(const AlterColumn& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    drop(op.table, op.column);
+    add_with_rules(op.table, op.column);
+  }
+
+  void drop(const std::string& table, const orm::Column& column) {
+    sql(alter(table) + "DROP COLUMN " + ddl::quote(column.name));
+  }
+
+  /// With the indexes and checks that went with the column.
+  void add_with_rules(const std::string& name, const orm::Column& column) {
+    const auto& table = state_.table(name);
+    sql(alter(name) + "ADD COLUMN " + ddl::column(name, column, postgres));
+    for (const auto& index : table.indexes) {
+      if (uses(index, column.name)) sql(ddl::create_index(table, index, postgres));
+    }
+    for (const auto& check : table.checks) {
+      if (mentions(check.condition, column.name)) sql(alter(name) + "ADD " + ddl::check(check, postgres));
+    }
+  }
+
+  /// PostgreSQL changes no type of a column that others are generated from.
+  std::vector<orm::Column> generated_from(const std::string& table, const std::string& column) const {
+    std::vector<orm::Column> result;
+    for (const auto& each : state_.table(table).columns) {
+      if (each.generated && mentions(*each.generated, column)) result.push_back(each);
+    }
+    return result;
+  }
 
   /// Their names say those of table and column.
   void rename_constraints(const std::string& table, const std::string& old_table, const orm::Column& before,

@@ -17,11 +17,20 @@ namespace mpf::migrate {
 namespace {
 
 using orm::ColumnType;
+using orm::ElementType;
+using orm::IndexMethod;
 using orm::OnDelete;
 
-constexpr std::array column_types{ColumnType::boolean,   ColumnType::integer, ColumnType::bigint,
-                                  ColumnType::real,      ColumnType::text,    ColumnType::bytes,
-                                  ColumnType::timestamp, ColumnType::json,    ColumnType::id};
+constexpr std::array column_types{
+    ColumnType::boolean, ColumnType::smallint, ColumnType::integer, ColumnType::bigint, ColumnType::float4,
+    ColumnType::real,    ColumnType::decimal,  ColumnType::text,    ColumnType::bytes,  ColumnType::timestamp,
+    ColumnType::date,    ColumnType::duration, ColumnType::uuid,    ColumnType::json,   ColumnType::network,
+    ColumnType::array,   ColumnType::range,    ColumnType::id};
+constexpr std::array element_types{ElementType::boolean, ElementType::integer, ElementType::real,
+                                   ElementType::text,    ElementType::uuid,    ElementType::timestamp,
+                                   ElementType::date};
+constexpr std::array methods{IndexMethod::btree, IndexMethod::gin, IndexMethod::gist, IndexMethod::hash,
+                             IndexMethod::brin};
 constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null};
 
 std::string join(const std::vector<std::string_view>& words) {
@@ -123,6 +132,47 @@ class Reader {
   std::string what_;
 };
 
+/// One of a list of words.
+template <class List, class ToText>
+auto read_word(const Reader& reader, const std::string& key, const List& list, ToText to_text) {
+  const auto word = reader.text(key);
+  const auto found = std::ranges::find(list, word, to_text);
+  if (found == list.end()) {
+    std::vector<std::string_view> known;
+    for (const auto each : list) known.push_back(to_text(each));
+    reader.unknown(reader.need(key), key, word, known);
+  }
+  return *found;
+}
+
+std::size_t read_number(const Reader& reader, const std::string& key, std::size_t least) {
+  const auto node = reader.need(key);
+  const auto text = reader.scalar(node, key);
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < least) {
+    reader.fail(node, "'" + key + "' must be a whole number" + (least > 0 ? " above 0" : "") + ", not '" +
+                          text + "'");
+  }
+  return number;
+}
+
+orm::SqlText read_sql_text(const Reader& reader, const YAML::Node& node, const std::string& key) {
+  if (!node.IsMap()) {
+    const auto text = reader.scalar(node, key);
+    return {text, text};
+  }
+  const auto map = reader.inner(node, "'" + key + "'");
+  map.allow({"sqlite", "postgres"});
+  return {map.text("sqlite"), map.text("postgres")};
+}
+
+std::optional<orm::SqlText> find_sql_text(const Reader& reader, const std::string& key) {
+  const auto node = reader.find(key);
+  if (!node) return std::nullopt;
+  return read_sql_text(reader, node, key);
+}
+
 orm::Reference read_reference(const Reader& column) {
   orm::Reference reference;
   const auto node = column.need("references");
@@ -146,34 +196,25 @@ orm::Reference read_reference(const Reader& column) {
 }
 
 orm::Column read_column(const Reader& reader) {
-  reader.allow({"name", "type", "nullable", "primary_key", "max_length", "choices", "default", "references",
-                "on_delete"});
+  reader.allow({"name", "type", "scale", "of", "nullable", "primary_key", "max_length", "choices", "default",
+                "computed_default", "generated", "references", "on_delete"});
   orm::Column column;
   column.name = reader.name("name");
-  const auto type = reader.text("type");
-  const auto found = std::ranges::find(column_types, type, type_to_text);
-  if (found == column_types.end()) {
-    std::vector<std::string_view> known;
-    for (const auto each : column_types) known.push_back(type_to_text(each));
-    reader.unknown(reader.need("type"), "type", type, known);
+  column.type = read_word(reader, "type", column_types, type_to_text);
+  if (reader.find("scale")) {
+    column.scale = static_cast<int>(std::min<std::size_t>(read_number(reader, "scale", 0), 99));
   }
-  column.type = *found;
+  if (reader.find("of")) column.element = read_word(reader, "of", element_types, element_to_text);
   column.nullable = reader.flag("nullable");
   column.primary_key = reader.flag("primary_key");
-  if (const auto length = reader.find("max_length")) {
-    const auto text = reader.scalar(length, "max_length");
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number == 0) {
-      reader.fail(length, "'max_length' must be a whole number above 0, not '" + text + "'");
-    }
-    column.max_length = number;
-  }
+  if (reader.find("max_length")) column.max_length = read_number(reader, "max_length", 1);
   if (const auto choices = reader.find("choices")) {
     column.choices = reader.list("choices");
     if (column.choices.empty()) reader.fail(choices, "'choices' is empty; leave it out to allow any text");
   }
   if (const auto value = reader.find("default")) column.default_value = reader.scalar(value, "default");
+  column.computed_default = find_sql_text(reader, "computed_default");
+  column.generated = find_sql_text(reader, "generated");
   if (reader.find("references")) {
     column.references = read_reference(reader);
   } else if (const auto on_delete = reader.find("on_delete")) {
@@ -183,12 +224,27 @@ orm::Column read_column(const Reader& reader) {
 }
 
 orm::Index read_index(const Reader& reader) {
-  reader.allow({"name", "columns", "unique"});
-  return {reader.name("name"), reader.list("columns"), reader.flag("unique")};
+  reader.allow({"name", "columns", "expressions", "descending", "unique", "nulls_equal", "method", "where"});
+  orm::Index index{reader.name("name"), reader.list("columns"), reader.flag("unique")};
+  if (const auto expressions = reader.find("expressions")) {
+    if (!expressions.IsSequence()) reader.fail(expressions, "'expressions' must be a list");
+    for (const auto& each : expressions)
+      index.expressions.push_back(read_sql_text(reader, each, "expressions"));
+  }
+  if (reader.find("descending")) index.descending = reader.list("descending");
+  index.nulls_equal = reader.flag("nulls_equal");
+  if (reader.find("method")) index.method = read_word(reader, "method", methods, method_to_text);
+  index.where = find_sql_text(reader, "where");
+  return index;
+}
+
+orm::Check read_check(const Reader& reader) {
+  reader.allow({"name", "condition"});
+  return {reader.name("name"), read_sql_text(reader, reader.need("condition"), "condition")};
 }
 
 Operation read_create_table(const Reader& op) {
-  op.allow({"table", "columns", "indexes", "tenant"});
+  op.allow({"table", "columns", "indexes", "checks", "tenant"});
   CreateTable result;
   result.table.name = op.name("table");
   const auto columns = op.need("columns");
@@ -197,6 +253,10 @@ Operation read_create_table(const Reader& op) {
   if (const auto indexes = op.find("indexes")) {
     if (!indexes.IsSequence()) op.fail(indexes, "'indexes' must be a list");
     for (const auto& each : indexes) result.table.indexes.push_back(read_index(op.inner(each, "an index")));
+  }
+  if (const auto checks = op.find("checks")) {
+    if (!checks.IsSequence()) op.fail(checks, "'checks' must be a list");
+    for (const auto& each : checks) result.table.checks.push_back(read_check(op.inner(each, "a check")));
   }
   if (op.find("tenant")) result.table.tenant_column = op.text("tenant");
   return result;
@@ -278,6 +338,16 @@ const std::array kinds{
            op.allow({"table", "index"});
            return DropIndex{op.name("table"), op.name("index")};
          }},
+    Kind{"add_check",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "check"});
+           return AddCheck{op.name("table"), read_check(op.inner("check", "a check"))};
+         }},
+    Kind{"drop_check",
+         [](const Reader& op) -> Operation {
+           op.allow({"table", "check"});
+           return DropCheck{op.name("table"), op.name("check")};
+         }},
     Kind{"sql", read_sql},
 };
 
@@ -341,22 +411,76 @@ std::string_view type_to_text(ColumnType type) noexcept {
   switch (type) {
     case ColumnType::boolean:
       return "boolean";
+    case ColumnType::smallint:
+      return "smallint";
     case ColumnType::integer:
       return "integer";
     case ColumnType::bigint:
       return "bigint";
+    case ColumnType::float4:
+      return "float";
     case ColumnType::real:
       return "real";
+    case ColumnType::decimal:
+      return "decimal";
     case ColumnType::text:
       return "text";
     case ColumnType::bytes:
       return "bytes";
     case ColumnType::timestamp:
       return "timestamp";
+    case ColumnType::date:
+      return "date";
+    case ColumnType::duration:
+      return "duration";
+    case ColumnType::uuid:
+      return "uuid";
     case ColumnType::json:
       return "json";
+    case ColumnType::network:
+      return "network";
+    case ColumnType::array:
+      return "array";
+    case ColumnType::range:
+      return "range";
     case ColumnType::id:
       return "id";
+  }
+  return {};
+}
+
+std::string_view element_to_text(ElementType type) noexcept {
+  switch (type) {
+    case ElementType::boolean:
+      return "boolean";
+    case ElementType::integer:
+      return "integer";
+    case ElementType::real:
+      return "real";
+    case ElementType::text:
+      return "text";
+    case ElementType::uuid:
+      return "uuid";
+    case ElementType::timestamp:
+      return "timestamp";
+    case ElementType::date:
+      return "date";
+  }
+  return {};
+}
+
+std::string_view method_to_text(IndexMethod method) noexcept {
+  switch (method) {
+    case IndexMethod::btree:
+      return "btree";
+    case IndexMethod::gin:
+      return "gin";
+    case IndexMethod::gist:
+      return "gist";
+    case IndexMethod::hash:
+      return "hash";
+    case IndexMethod::brin:
+      return "brin";
   }
   return {};
 }

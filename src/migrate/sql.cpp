@@ -11,7 +11,9 @@ namespace mpf::migrate {
 namespace ddl = orm::ddl;
 using db::Dialect;
 
-bool needs_value(const orm::Column& column) { return !column.nullable && !column.default_value; }
+bool needs_value(const orm::Column& column) {
+  return !column.nullable && !column.default_value && !column.computed_default && !column.generated;
+}
 
 void Renderer::guard(const std::string& table, const std::string& condition, const std::string& message) {
   auto query = "SELECT count(*) FROM " + ddl::quote(table);
@@ -22,7 +24,8 @@ void Renderer::guard(const std::string& table, const std::string& condition, con
 void Renderer::guard_values(const std::string& table, const orm::Column& before, const orm::Column& after) {
   const auto name = ddl::quote(before.name);
   const auto where = table + "." + before.name;
-  const auto convert = conversion(name, before.type, after.type, dialect_);
+  if (after.generated) return;
+  const auto convert = conversion(name, before, after, dialect_);
   if (!convert.unfit.empty()) {
     guard(table, convert.unfit,
           "have a value in " + where + " that does not fit the new type; correct them first");
@@ -37,11 +40,16 @@ void Renderer::guard_values(const std::string& table, const orm::Column& before,
   const auto old_checks = ddl::checks(table, before, dialect_);
   for (const auto& check : ddl::checks(table, after, dialect_)) {
     const bool known = std::ranges::any_of(
-        old_checks, [&](const ddl::Check& old) { return old.condition == check.condition; });
+        old_checks, [&](const ddl::ColumnCheck& old) { return old.condition == check.condition; });
     if (known) continue;
     guard(table, "NOT (" + check.condition + ")",
           "have a value in " + where + " that is " + check.meaning + "; correct them first");
   }
+}
+
+void Renderer::guard_check(const orm::Table& table, const orm::Check& check) {
+  guard(table.name, "NOT (" + check.condition.of(dialect_) + ")",
+        "break the new rule " + check.name + "; correct them first");
 }
 
 void Renderer::guard_added(const std::string& table, const orm::Column& column) {
@@ -52,7 +60,7 @@ void Renderer::guard_added(const std::string& table, const orm::Column& column) 
 }
 
 std::string Renderer::missing_value(const orm::Column& column) const {
-  if (column.default_value) return ddl::default_literal(column, dialect_);
+  if (auto value = ddl::default_sql(column, dialect_); !value.empty()) return value;
   if (column.nullable) return "NULL";
   return fill_ == Fill::zero ? zero_literal(column, dialect_) : std::string();
 }

@@ -61,13 +61,15 @@ std::string to_text(const Script& script);
 
 /// Whether columns of one type can become the other, all values kept or refused, and back again.
 bool convertible(orm::ColumnType from, orm::ColumnType to) noexcept;
+bool convertible(const orm::Column& from, const orm::Column& to) noexcept;
 
 /// SQL for a value `name` of one type as another, and a condition true for values that cannot be kept.
 struct Conversion {
   std::string value;
   std::string unfit;  ///< may be empty
 };
-Conversion conversion(const std::string& name, orm::ColumnType from, orm::ColumnType to, db::Dialect dialect);
+Conversion conversion(const std::string& name, const orm::Column& from, const orm::Column& to,
+                      db::Dialect dialect);
 
 /// A literal of that type for Fill::zero; empty when there is none (references).
 std::string zero_literal(const orm::Column& column, db::Dialect dialect);

@@ -29,6 +29,8 @@ class SqliteRenderer final : public Renderer {
                    [&](const AddColumn& op) { add_column(op, operation, module); },
                    [&](const DropColumn& op) { drop_column(op, operation, module); },
                    [&](const AlterColumn& op) { alter_column(op, operation, module); },
+                   [&](const AddCheck& op) { change_checks(op.table, operation, module); },
+                   [&](const DropCheck& op) { change_checks(op.table, operation, module); },
                    [&](const AlterTable&) { state_.apply(operation, module); },
                    [&](const MoveTable&) { state_.apply(operation, module); },
                    [&](const auto& op) {
@@ -78,8 +80,8 @@ class SqliteRenderer final : public Renderer {
     state_.apply(operation, module);
     const auto& column = op.column;
     // With foreign keys on, a new column that refers to something must be null at first.
-    const bool beyond =
-        needs_value(column) || (column.references && (!column.nullable || column.default_value));
+    const bool beyond = needs_value(column) || column.generated || column.computed_default ||
+                        (column.references && (!column.nullable || column.default_value));
     changes.rebuild = changes.rebuild || beyond;
     changes.cheap.push_back(alter(op.table) + "ADD COLUMN " + ddl::column(op.table, column, sqlite));
   }
@@ -87,7 +89,7 @@ class SqliteRenderer final : public Renderer {
   void drop_column(const DropColumn& op, const Operation& operation, const std::string& module) {
     auto& changes = group(op.table);
     const auto* column = find_column(state_.table(op.table), op.column);
-    changes.rebuild = changes.rebuild || (column && column->references);
+    changes.rebuild = changes.rebuild || (column && (column->references || column->generated));
     state_.apply(operation, module);
     changes.origin.erase(op.column);
     changes.cheap.push_back(alter(op.table) + "DROP COLUMN " + ddl::quote(op.column));
@@ -96,11 +98,16 @@ class SqliteRenderer final : public Renderer {
   void alter_column(const AlterColumn& op, const Operation& operation, const std::string& module) {
     auto& changes = group(op.table);
     const auto* column = find_column(state_.table(op.table), op.column.name);
-    if (column && !convertible(column->type, op.column.type)) {
+    if (column && !op.column.generated && !convertible(*column, op.column)) {
       throw StateError("values of this type cannot become values of the other");
     }
     state_.apply(operation, module);
     changes.rebuild = true;
+  }
+
+  void change_checks(const std::string& table, const Operation& operation, const std::string& module) {
+    group(table).rebuild = true;
+    state_.apply(operation, module);
   }
 
   void render(const CreateTable& op, const Operation& operation, const std::string& module) {
@@ -127,16 +134,20 @@ class SqliteRenderer final : public Renderer {
   }
   void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
-    sql(ddl::create_index(op.table, op.index));
+    if (ddl::has_index(op.index, sqlite)) sql(ddl::create_index(state_.table(op.table), op.index, sqlite));
   }
   void render(const DropIndex& op, const Operation& operation, const std::string& module) {
+    const auto* index = find_index(state_.table(op.table), op.index);
+    const bool there = !index || ddl::has_index(*index, sqlite);
     state_.apply(operation, module);
-    sql("DROP INDEX " + ddl::quote(op.index));
+    if (there) sql("DROP INDEX " + ddl::quote(op.index));
   }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
 
   void create_indexes(const orm::Table& table) {
-    for (const auto& index : table.indexes) sql(ddl::create_index(table.name, index));
+    for (const auto& index : table.indexes) {
+      if (ddl::has_index(index, sqlite)) sql(ddl::create_index(table, index, sqlite));
+    }
   }
 
   /// SQL for the column's value, from the row as it was.
@@ -145,9 +156,19 @@ class SqliteRenderer final : public Renderer {
     const auto missing = missing_value(column);
     if (origin == group.origin.end()) return missing.empty() ? "NULL" : missing;
     const auto& before = *find_column(group.before, origin->second);
-    auto result = conversion(ddl::quote(before.name), before.type, column.type, sqlite).value;
+    auto result = conversion(ddl::quote(before.name), before, column, sqlite).value;
     const bool fills = before.nullable && !column.nullable && !missing.empty();
     return fills ? "coalesce(" + result + ", " + missing + ")" : result;
+  }
+
+  /// Whether the rows as they are show if the rule holds.
+  static bool is_testable(const Group& group, const orm::Table& after, const orm::Check& check) {
+    return std::ranges::none_of(after.columns, [&](const orm::Column& column) {
+      if (!mentions(check.condition, column.name)) return false;
+      const auto origin = group.origin.find(column.name);
+      if (origin == group.origin.end() || origin->second != column.name) return true;
+      return *find_column(group.before, column.name) != column;
+    });
   }
 
   void rebuild(const Group& group) {
@@ -162,8 +183,13 @@ class SqliteRenderer final : public Renderer {
       } else {
         guard_values(after.name, *find_column(group.before, origin->second), column);
       }
+      if (column.generated) continue;
       columns += (columns.empty() ? "" : ", ") + ddl::quote(column.name);
       values += (values.empty() ? "" : ", ") + value(group, column);
+    }
+    for (const auto& check : after.checks) {
+      const auto* known = find_check(group.before, check.name);
+      if ((!known || *known != check) && is_testable(group, after, check)) guard_check(after, check);
     }
     const auto old_table = ddl::quote(after.name);
     step(Step::Kind::keep_extras, after.name);

@@ -16,8 +16,89 @@ auto column_at(orm::Table& table, const std::string& name) {
   return found;
 }
 
+/// The parts of SQL, told apart as names in double quotes and everything else.
+template <class Name, class Other>
+void split_sql(const std::string& sql, const Name& name, const Other& other) {
+  std::size_t at = 0;
+  while (at < sql.size()) {
+    const std::size_t mark = sql.find_first_of("'\"", at);
+    if (mark == std::string::npos) break;
+    std::size_t end = sql.find(sql[mark], mark + 1);
+    if (end == std::string::npos) break;
+    if (sql[mark] == '"') {
+      other(std::string_view(sql).substr(at, mark - at));
+      name(sql.substr(mark + 1, end - mark - 1));
+    } else {
+      other(std::string_view(sql).substr(at, end + 1 - at));
+    }
+    at = end + 1;
+  }
+  other(std::string_view(sql).substr(at));
+}
+
+void rename_in(std::string& sql, const std::string& from, const std::string& to) {
+  std::string result;
+  split_sql(
+      sql, [&](const std::string& name) { result += '"' + (name == from ? to : name) + '"'; },
+      [&](std::string_view text) { result += text; });
+  sql = std::move(result);
+}
+
+void rename_in(orm::SqlText& sql, const std::string& from, const std::string& to) {
+  rename_in(sql.sqlite, from, to);
+  rename_in(sql.postgres, from, to);
+}
+
+void check_names(const orm::Table& table, const orm::SqlText& sql, const std::string& where) {
+  for (const auto* text : {&sql.sqlite, &sql.postgres}) {
+    if (text->empty()) throw StateError(where + " has SQL that is empty for one of the databases");
+    split_sql(
+        *text,
+        [&](const std::string& name) {
+          if (find_column(table, name)) return;
+          throw StateError(where + " names the column '" + name + "', which table '" + table.name +
+                           "' has not");
+        },
+        [](std::string_view) {});
+  }
+}
+
+void check_type(const orm::Column& column, const std::string& where) {
+  using orm::ColumnType;
+  using orm::ElementType;
+  if (column.scale < 0 || column.scale > 18 || (column.scale != 0 && column.type != ColumnType::decimal)) {
+    throw StateError(where + " has a scale that is not 0 to 18, or is not decimal");
+  }
+  const bool has_elements = column.type == ColumnType::array || column.type == ColumnType::range;
+  if (has_elements != column.element.has_value()) {
+    throw StateError(where + (has_elements ? " does not say of what it is an array or range"
+                                           : " has elements and is neither array nor range"));
+  }
+  const bool good_range = column.element == ElementType::integer ||
+                          column.element == ElementType::timestamp || column.element == ElementType::date;
+  if (column.type == ColumnType::range && !good_range) {
+    throw StateError(where + " is a range of other than integer, timestamp and date");
+  }
+}
+
+void check_computed(const orm::Table& table, const orm::Column& column, const std::string& where) {
+  if (column.computed_default) {
+    if (column.default_value) throw StateError(where + " has two defaults");
+    check_names({.name = table.name, .columns = {}, .indexes = {}, .tenant_column = {}},
+                *column.computed_default, "the default of " + where);
+  }
+  if (column.generated) {
+    if (column.default_value || column.computed_default || column.primary_key || column.references) {
+      throw StateError(where + " is generated, so it has neither a default nor a reference, nor is it a key");
+    }
+    if (mentions(*column.generated, column.name)) throw StateError(where + " is generated from itself");
+  }
+}
+
 void check_column(const orm::Table& table, const orm::Column& column) {
   const auto where = "column '" + table.name + "." + column.name + "'";
+  check_type(column, where);
+  check_computed(table, column, where);
   if (column.default_value && !orm::ddl::is_literal(*column.default_value)) {
     throw StateError("the default of " + where + " is no SQL literal: " + *column.default_value +
                      " (text needs single quotes: 'text')");
@@ -40,7 +121,19 @@ void check_column(const orm::Table& table, const orm::Column& column) {
 }
 
 void check_index(const orm::Table& table, const orm::Index& index) {
-  if (index.columns.empty()) throw StateError("index '" + index.name + "' has no columns");
+  const auto where = "index '" + index.name + "'";
+  if (index.columns.empty() && index.expressions.empty()) throw StateError(where + " has no columns");
+  for (const auto& each : index.expressions) check_names(table, each, where);
+  if (index.where) check_names(table, *index.where, where);
+  for (const auto& each : index.descending) {
+    if (std::ranges::find(index.columns, each) == index.columns.end()) {
+      throw StateError(where + " is descending by '" + each + "', which is not among its columns");
+    }
+  }
+  if (index.nulls_equal && !index.unique) throw StateError(where + " has nulls_equal and is not unique");
+  if (index.method != orm::IndexMethod::btree && (index.unique || !index.descending.empty())) {
+    throw StateError(where + " is unique or descending, which only btree can be");
+  }
   for (const auto& column : index.columns) {
     if (!find_column(table, column)) {
       throw StateError("index '" + index.name + "' has the column '" + column + "', which table '" +
@@ -61,10 +154,32 @@ const orm::Index* find_index(const orm::Table& table, const std::string& name) {
   return found == table.indexes.end() ? nullptr : &*found;
 }
 
+const orm::Check* find_check(const orm::Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.checks, name, &orm::Check::name);
+  return found == table.checks.end() ? nullptr : &*found;
+}
+
+bool mentions(const orm::SqlText& sql, const std::string& column) {
+  bool found = false;
+  for (const auto* text : {&sql.sqlite, &sql.postgres}) {
+    split_sql(
+        *text, [&](const std::string& name) { found = found || name == column; }, [](std::string_view) {});
+  }
+  return found;
+}
+
+bool uses(const orm::Index& index, const std::string& column) {
+  return std::ranges::find(index.columns, column) != index.columns.end() ||
+         (index.where && mentions(*index.where, column)) ||
+         std::ranges::any_of(index.expressions,
+                             [&](const orm::SqlText& each) { return mentions(each, column); });
+}
+
 orm::Table normalized(orm::Table table) {
   table.renamed_from.clear();
   for (auto& column : table.columns) column.renamed_from.clear();
   std::ranges::sort(table.indexes, {}, &orm::Index::name);
+  std::ranges::sort(table.checks, {}, &orm::Check::name);
   return table;
 }
 
@@ -117,6 +232,8 @@ void State::apply(const Operation& operation, const std::string& module) {
                  [&](const RenameColumn& op) { rename(op); },
                  [&](const CreateIndex& op) { create(op); },
                  [&](const DropIndex& op) { drop(op); },
+                 [&](const AddCheck& op) { add(op); },
+                 [&](const DropCheck& op) { drop(op); },
                  [](const RunSql&) {},
              },
              operation);
@@ -150,6 +267,15 @@ void State::create(const CreateTable& op, const std::string& module) {
   }
   if (std::ranges::count_if(table.columns, &orm::Column::primary_key) > 1) {
     throw StateError("table '" + table.name + "' has more than one primary key");
+  }
+  for (const auto& column : table.columns) {
+    if (column.generated) check_names(table, *column.generated, "column '" + column.name + "'");
+  }
+  for (const auto& check : table.checks) {
+    check_names(table, check.condition, "check '" + check.name + "'");
+    if (std::ranges::count(table.checks, check.name, &orm::Check::name) > 1) {
+      throw StateError("table '" + table.name + "' has the check '" + check.name + "' twice");
+    }
   }
   for (const auto& index : table.indexes) {
     check_index(table, index);
@@ -193,6 +319,7 @@ void State::add(const AddColumn& op) {
   if (op.column.primary_key) throw StateError("a primary key cannot be added to a table that exists");
   check_column(table, op.column);
   check_references(table, op.column);
+  if (op.column.generated) check_names(table, *op.column.generated, "column '" + op.column.name + "'");
   table.columns.push_back(op.column);
   table.columns.back().renamed_from.clear();
 }
@@ -201,9 +328,21 @@ void State::drop(const DropColumn& op) {
   auto& table = change(op.table);
   const auto column = column_at(table, op.column);
   for (const auto& index : table.indexes) {
-    if (std::ranges::find(index.columns, op.column) != index.columns.end()) {
+    if (uses(index, op.column)) {
       throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before the index '" +
                        index.name + "'");
+    }
+  }
+  for (const auto& check : table.checks) {
+    if (mentions(check.condition, op.column)) {
+      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before the check '" +
+                       check.name + "'");
+    }
+  }
+  for (const auto& other : table.columns) {
+    if (other.generated && mentions(*other.generated, op.column)) {
+      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before '" + other.name +
+                       "', which is generated from it");
     }
   }
   if (table.tenant_column == op.column) {
@@ -224,6 +363,7 @@ void State::alter(const AlterColumn& op) {
   }
   check_column(table, op.column);
   check_references(table, op.column);
+  if (op.column.generated) check_names(table, *op.column.generated, "column '" + op.column.name + "'");
   *column = op.column;
   column->renamed_from.clear();
 }
@@ -236,7 +376,16 @@ void State::rename(const RenameColumn& op) {
   }
   column->name = op.to;
   if (table.tenant_column == op.from) table.tenant_column = op.to;
-  for (auto& index : table.indexes) std::ranges::replace(index.columns, op.from, op.to);
+  for (auto& index : table.indexes) {
+    std::ranges::replace(index.columns, op.from, op.to);
+    std::ranges::replace(index.descending, op.from, op.to);
+    if (index.where) rename_in(*index.where, op.from, op.to);
+    for (auto& each : index.expressions) rename_in(each, op.from, op.to);
+  }
+  for (auto& check : table.checks) rename_in(check.condition, op.from, op.to);
+  for (auto& each : table.columns) {
+    if (each.generated) rename_in(*each.generated, op.from, op.to);
+  }
   for (auto& [name, entry] : tables_) {
     for (auto& each : entry.table.columns) {
       if (each.references && each.references->table == op.table && each.references->column == op.from) {
@@ -265,6 +414,25 @@ void State::drop(const DropIndex& op) {
     throw StateError("table '" + op.table + "' has no index '" + op.index + "'");
   }
   table.indexes.erase(found);
+}
+
+void State::add(const AddCheck& op) {
+  auto& table = change(op.table);
+  if (find_check(table, op.check.name)) {
+    throw StateError("table '" + op.table + "' has a check '" + op.check.name + "' already");
+  }
+  check_names(table, op.check.condition, "check '" + op.check.name + "'");
+  table.checks.push_back(op.check);
+  std::ranges::sort(table.checks, {}, &orm::Check::name);
+}
+
+void State::drop(const DropCheck& op) {
+  auto& table = change(op.table);
+  const auto found = std::ranges::find(table.checks, op.check, &orm::Check::name);
+  if (found == table.checks.end()) {
+    throw StateError("table '" + op.table + "' has no check '" + op.check + "'");
+  }
+  table.checks.erase(found);
 }
 
 std::optional<Operation> reverse_of(const Operation& operation, const State& before) {
@@ -298,6 +466,12 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
                         },
                         [&](const DropIndex& op) -> Result {
                           return CreateIndex{op.table, *find_index(before.table(op.table), op.index)};
+                        },
+                        [](const AddCheck& op) -> Result {
+                          return DropCheck{op.table, op.check.name};
+                        },
+                        [&](const DropCheck& op) -> Result {
+                          return AddCheck{op.table, *find_check(before.table(op.table), op.check)};
                         },
                         [](const RunSql& op) -> Result {
                           if (!op.reverse_sqlite && !op.reverse_postgres) return std::nullopt;

@@ -49,12 +49,21 @@ class State {
   void rename(const RenameColumn& op);
   void create(const CreateIndex& op);
   void drop(const DropIndex& op);
+  void add(const AddCheck& op);
+  void drop(const DropCheck& op);
 
   std::map<std::string, Entry> tables_;
 };
 
 const orm::Column* find_column(const orm::Table& table, const std::string& name);
 const orm::Index* find_index(const orm::Table& table, const std::string& name);
+
+const orm::Check* find_check(const orm::Table& table, const std::string& name);
+
+/// Whether the SQL has the column's name in double quotes.
+bool mentions(const orm::SqlText& sql, const std::string& column);
+
+bool uses(const orm::Index& index, const std::string& column);
 
 /// The table as a state keeps it.
 orm::Table normalized(orm::Table table);

@@ -55,13 +55,22 @@ std::string list(const std::vector<std::string>& items) {
   return text + "]";
 }
 
+std::string sql_text(const orm::SqlText& sql) {
+  if (sql.sqlite == sql.postgres) return double_quoted(sql.sqlite);
+  return "{sqlite: " + double_quoted(sql.sqlite) + ", postgres: " + double_quoted(sql.postgres) + "}";
+}
+
 std::string column(const orm::Column& c) {
   auto text = "{name: " + scalar(c.name) + ", type: " + std::string(type_to_text(c.type));
+  if (c.type == orm::ColumnType::decimal) text += ", scale: " + std::to_string(c.scale);
+  if (c.element) text += ", of: " + std::string(element_to_text(*c.element));
   if (c.primary_key) text += ", primary_key: true";
   if (c.nullable) text += ", nullable: true";
   if (c.max_length) text += ", max_length: " + std::to_string(*c.max_length);
   if (!c.choices.empty()) text += ", choices: " + list(c.choices);
   if (c.default_value) text += ", default: " + scalar(*c.default_value);
+  if (c.computed_default) text += ", computed_default: " + sql_text(*c.computed_default);
+  if (c.generated) text += ", generated: " + sql_text(*c.generated);
   if (c.references) {
     const auto& to = *c.references;
     text += ", references: ";
@@ -73,7 +82,23 @@ std::string column(const orm::Column& c) {
 }
 
 std::string index(const orm::Index& i) {
-  return "{name: " + scalar(i.name) + ", columns: " + list(i.columns) + (i.unique ? ", unique: true}" : "}");
+  auto text = "{name: " + scalar(i.name) + ", columns: " + list(i.columns);
+  if (!i.expressions.empty()) {
+    text += ", expressions: [";
+    for (const auto& each : i.expressions)
+      text += (&each == i.expressions.data() ? "" : ", ") + sql_text(each);
+    text += "]";
+  }
+  if (!i.descending.empty()) text += ", descending: " + list(i.descending);
+  if (i.unique) text += ", unique: true";
+  if (i.nulls_equal) text += ", nulls_equal: true";
+  if (i.method != orm::IndexMethod::btree) text += ", method: " + std::string(method_to_text(i.method));
+  if (i.where) text += ", where: " + sql_text(*i.where);
+  return text + "}";
+}
+
+std::string check(const orm::Check& c) {
+  return "{name: " + scalar(c.name) + ", condition: " + sql_text(c.condition) + "}";
 }
 
 /// The lines below "- kind:", without indentation.
@@ -105,6 +130,8 @@ std::string operation(const Operation& operation) {
                                       for (const auto& each : op.table.columns) lines.add_item(column(each));
                                       if (!op.table.indexes.empty()) lines.begin_list("indexes");
                                       for (const auto& each : op.table.indexes) lines.add_item(index(each));
+                                      if (!op.table.checks.empty()) lines.begin_list("checks");
+                                      for (const auto& each : op.table.checks) lines.add_item(check(each));
                                       return "create_table";
                                     },
                                     [&](const DropTable& op) {
@@ -157,6 +184,16 @@ std::string operation(const Operation& operation) {
                                       lines.add_name("table", op.table);
                                       lines.add_name("index", op.index);
                                       return "drop_index";
+                                    },
+                                    [&](const AddCheck& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add("check", check(op.check));
+                                      return "add_check";
+                                    },
+                                    [&](const DropCheck& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("check", op.check);
+                                      return "drop_check";
                                     },
                                     [&](const RunSql& op) {
                                       lines.add_optional("sqlite", op.sqlite);

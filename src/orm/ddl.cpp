@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
+#include <mpf/base/decimal.hpp>
 #include <mpf/base/error.hpp>
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
@@ -72,6 +74,15 @@ bool is_quoted(std::string_view text) noexcept {
   return true;
 }
 
+/// As many digits as say it exactly; always with a point or an exponent, so that it stays a real number.
+std::string real_literal(double value) {
+  char buffer[64];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  std::string text(buffer, end);
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
 bool is_blob(std::string_view text) noexcept {
   if (text.size() < 3 || text.size() % 2 == 0 || (text[0] != 'x' && text[0] != 'X')) return false;
   const auto inside = text.substr(2, text.size() - 3);
@@ -89,28 +100,218 @@ bool is_literal(std::string_view sql) noexcept {
          is_word(sql, "null");
 }
 
-std::string_view type_name(ColumnType type, Dialect dialect) noexcept {
-  const bool sqlite = dialect == Dialect::sqlite;
+namespace {
+
+std::string element_name(ElementType type) {
   switch (type) {
-    case ColumnType::boolean:
-      return sqlite ? "INTEGER" : "boolean";
-    case ColumnType::integer:
-      return sqlite ? "INTEGER" : "integer";
-    case ColumnType::bigint:
-    case ColumnType::id:
-      return sqlite ? "INTEGER" : "bigint";
-    case ColumnType::real:
-      return sqlite ? "REAL" : "double precision";
-    case ColumnType::text:
-      return sqlite ? "TEXT" : "text";
-    case ColumnType::bytes:
-      return sqlite ? "BLOB" : "bytea";
-    case ColumnType::timestamp:
-      return sqlite ? "INTEGER" : "timestamptz";
-    case ColumnType::json:
-      return sqlite ? "TEXT" : "jsonb";
+    case ElementType::boolean:
+      return "boolean";
+    case ElementType::integer:
+      return "bigint";
+    case ElementType::real:
+      return "double precision";
+    case ElementType::text:
+      return "text";
+    case ElementType::uuid:
+      return "uuid";
+    case ElementType::timestamp:
+      return "timestamptz";
+    case ElementType::date:
+      return "date";
   }
   return {};
+}
+
+std::string range_name(ElementType type) {
+  if (type == ElementType::timestamp) return "tstzrange";
+  return type == ElementType::date ? "daterange" : "int8range";
+}
+
+std::string postgres_name(const Column& column) {
+  switch (column.type) {
+    case ColumnType::boolean:
+      return "boolean";
+    case ColumnType::smallint:
+      return "smallint";
+    case ColumnType::integer:
+      return "integer";
+    case ColumnType::bigint:
+    case ColumnType::id:
+      return "bigint";
+    case ColumnType::float4:
+      return "real";
+    case ColumnType::real:
+      return "double precision";
+    case ColumnType::decimal:
+      return "numeric(18," + std::to_string(column.scale) + ")";
+    case ColumnType::text:
+      return "text";
+    case ColumnType::bytes:
+      return "bytea";
+    case ColumnType::timestamp:
+      return "timestamptz";
+    case ColumnType::date:
+      return "date";
+    case ColumnType::duration:
+      return "interval";
+    case ColumnType::uuid:
+      return "uuid";
+    case ColumnType::json:
+      return "jsonb";
+    case ColumnType::network:
+      return "inet";
+    case ColumnType::array:
+      return element_name(column.element.value_or(ElementType::text)) + "[]";
+    case ColumnType::range:
+      return range_name(column.element.value_or(ElementType::integer));
+  }
+  return {};
+}
+
+std::string sqlite_name(ColumnType type) {
+  switch (type) {
+    case ColumnType::boolean:
+    case ColumnType::smallint:
+    case ColumnType::integer:
+    case ColumnType::bigint:
+    case ColumnType::id:
+    case ColumnType::decimal:
+    case ColumnType::timestamp:
+    case ColumnType::date:
+    case ColumnType::duration:
+      return "INTEGER";
+    case ColumnType::float4:
+    case ColumnType::real:
+      return "REAL";
+    case ColumnType::text:
+    case ColumnType::json:
+    case ColumnType::network:
+    case ColumnType::array:
+    case ColumnType::range:
+      return "TEXT";
+    case ColumnType::bytes:
+    case ColumnType::uuid:
+      return "BLOB";
+  }
+  return {};
+}
+
+/// What a quoted literal says, its quotes undone.
+std::string unquoted(std::string_view literal) {
+  std::string text;
+  for (std::size_t at = 1; at + 1 < literal.size(); ++at) {
+    text += literal[at];
+    if (literal[at] == '\'') ++at;
+  }
+  return text;
+}
+
+[[noreturn]] void fail_default(const Column& column, const char* example) {
+  fail(ErrorKind::invalid, "the default value " + *column.default_value + " of column '" + column.name +
+                               "' does not fit its type; write it like " + example);
+}
+
+/// The default in the form in which SQLite keeps the type.
+std::string sqlite_default(const Column& column) {
+  const auto& value = *column.default_value;
+  const auto text = is_quoted(value) ? unquoted(value) : std::string();
+  switch (column.type) {
+    case ColumnType::timestamp:
+      if (!is_quoted(value)) return value;
+      if (const auto time = Timestamp::parse(text)) return std::to_string(time->micros());
+      fail_default(column, "'2026-11-21T09:00:00Z'");
+    case ColumnType::date:
+      if (!is_quoted(value)) return value;
+      if (const auto date = Date::parse(text)) return std::to_string(date->days());
+      fail_default(column, "'2026-11-21'");
+    case ColumnType::uuid:
+      if (!is_quoted(value)) return value;
+      if (const auto uuid = Uuid::parse(text)) return literal(db::Param(*uuid), Dialect::sqlite);
+      fail_default(column, "'0190163d-8694-739b-aea5-966c26f8ad91'");
+    case ColumnType::network:
+      if (!is_quoted(value)) return value;
+      if (const auto network = IpNetwork::parse(text)) return literal(network->sort_key());
+      fail_default(column, "'10.0.0.0/8'");
+    case ColumnType::decimal:
+      if (is_word(value, "null")) return value;
+      if (const auto number = decimal::parse(value, column.scale)) return std::to_string(*number);
+      fail_default(column, "12.50");
+    default:
+      return value;
+  }
+}
+
+/// The JSON literal of an array's default as PostgreSQL's text of one; only empty arrays are that simple.
+std::string postgres_default(const Column& column) {
+  const auto& value = *column.default_value;
+  if (column.type == ColumnType::bytes && is_blob(value)) {
+    return "'\\x" + value.substr(2, value.size() - 3) + "'";
+  }
+  if (column.type == ColumnType::array && value == "'[]'") return "'{}'";
+  if (column.type == ColumnType::range && value == R"('{"empty":true}')") return "'empty'";
+  if (column.type == ColumnType::duration && is_number(value)) {
+    return "'" + value + " microseconds'";
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string type_name(const Column& column, Dialect dialect) {
+  return dialect == Dialect::sqlite ? sqlite_name(column.type) : postgres_name(column);
+}
+
+std::string literal(const db::Param& value, Dialect dialect) {
+  const bool sqlite = dialect == Dialect::sqlite;
+  struct Visitor {
+    bool sqlite;
+    std::string operator()(std::nullptr_t) const { return "NULL"; }
+    std::string operator()(bool v) const {
+      if (sqlite) return v ? "1" : "0";
+      return v ? "TRUE" : "FALSE";
+    }
+    std::string operator()(std::int64_t v) const { return std::to_string(v); }
+    std::string operator()(double v) const { return real_literal(v); }
+    std::string operator()(const std::string& v) const { return literal(v); }
+    std::string operator()(const db::Bytes& v) const { return hex(v); }
+    std::string operator()(Timestamp v) const {
+      return sqlite ? std::to_string(v.micros()) : "timestamptz '" + v.to_string() + "'";
+    }
+    std::string operator()(db::Numeric v) const {
+      return sqlite ? std::to_string(v.coefficient) : decimal::to_string(v.coefficient, v.scale);
+    }
+    std::string operator()(Date v) const {
+      return sqlite ? std::to_string(v.days()) : "date '" + v.to_string() + "'";
+    }
+    std::string operator()(Microseconds v) const {
+      const auto count = std::to_string(v.count());
+      return sqlite ? count : "interval '" + count + " microseconds'";
+    }
+    std::string operator()(const Uuid& v) const {
+      return sqlite ? hex(v.bytes()) : "uuid '" + v.to_string() + "'";
+    }
+    std::string operator()(const db::JsonText& v) const {
+      return sqlite ? literal(v.text) : "jsonb " + literal(v.text);
+    }
+    std::string operator()(const IpNetwork& v) const {
+      return sqlite ? literal(v.sort_key()) : "inet " + literal(v.to_string());
+    }
+    std::string operator()(const db::Array&) const { return none(); }
+    std::string operator()(const db::RangeValue&) const { return none(); }
+
+    std::string hex(std::span<const std::byte> bytes) const {
+      const std::string_view raw(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      return sqlite ? "x'" + hex_encode(raw) + "'" : "'\\x" + hex_encode(raw) + "'::bytea";
+    }
+    [[noreturn]] static std::string none() {
+      fail(ErrorKind::internal, "arrays and ranges cannot be written as literals: use SQL");
+    }
+  };
+  return std::visit(Visitor{sqlite}, value);
+}
+
+std::string check_name(std::string_view table, std::string_view name) {
+  return constraint_name(table, name, "check");
 }
 
 std::string default_literal(const Column& column, Dialect dialect) {
@@ -122,22 +323,16 @@ std::string default_literal(const Column& column, Dialect dialect) {
     if (sqlite) return yes ? "1" : "0";
     return yes ? "TRUE" : "FALSE";
   }
-  if (column.type == ColumnType::timestamp && is_quoted(value) && sqlite) {
-    const auto time = Timestamp::parse(std::string_view(value).substr(1, value.size() - 2));
-    if (!time) {
-      fail(ErrorKind::invalid, "the default value " + value + " of column '" + column.name +
-                                   "' is not a time; write it like '2026-11-21T09:00:00Z'");
-    }
-    return std::to_string(time->micros());
-  }
-  if (column.type == ColumnType::bytes && is_blob(value) && !sqlite) {
-    return "'\\x" + value.substr(2, value.size() - 3) + "'";
-  }
-  return value;
+  return sqlite ? sqlite_default(column) : postgres_default(column);
 }
 
-std::vector<Check> checks(std::string_view table, const Column& column, Dialect dialect) {
-  std::vector<Check> result;
+std::string default_sql(const Column& column, Dialect dialect) {
+  if (column.computed_default) return "(" + column.computed_default->of(dialect) + ")";
+  return column.default_value ? default_literal(column, dialect) : std::string();
+}
+
+std::vector<ColumnCheck> checks(std::string_view table, const Column& column, Dialect dialect) {
+  std::vector<ColumnCheck> result;
   const auto name = quote(column.name);
   if (column.type == ColumnType::boolean && dialect == Dialect::sqlite) {
     result.push_back(
@@ -146,6 +341,18 @@ std::vector<Check> checks(std::string_view table, const Column& column, Dialect 
   if (column.type == ColumnType::integer && dialect == Dialect::sqlite) {
     result.push_back({constraint_name(table, column.name, "range"),
                       name + " BETWEEN -2147483648 AND 2147483647", "outside of 32 bits"});
+  }
+  if (column.type == ColumnType::smallint && dialect == Dialect::sqlite) {
+    result.push_back({constraint_name(table, column.name, "range"), name + " BETWEEN -32768 AND 32767",
+                      "outside of 16 bits"});
+  }
+  if (column.type == ColumnType::decimal && dialect == Dialect::sqlite) {
+    result.push_back({constraint_name(table, column.name, "digits"),
+                      name + " BETWEEN -999999999999999999 AND 999999999999999999", "longer than 18 digits"});
+  }
+  if (column.type == ColumnType::uuid && dialect == Dialect::sqlite) {
+    result.push_back(
+        {constraint_name(table, column.name, "uuid"), "length(" + name + ") = 16", "no UUID of 16 bytes"});
   }
   if (column.max_length) {
     const auto length = std::to_string(*column.max_length);
@@ -184,13 +391,14 @@ std::string reference_name(std::string_view table, const Column& column) {
 }
 
 std::string column(std::string_view table, const Column& column, Dialect dialect) {
-  auto sql = quote(column.name) + " " + std::string(type_name(column.type, dialect));
+  auto sql = quote(column.name) + " " + type_name(column, dialect);
   if (column.primary_key) {
     return sql + (dialect == Dialect::sqlite ? " PRIMARY KEY AUTOINCREMENT"
                                              : " GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY");
   }
   if (!column.nullable) sql += " NOT NULL";
-  if (column.default_value) sql += " DEFAULT " + default_literal(column, dialect);
+  if (const auto value = default_sql(column, dialect); !value.empty()) sql += " DEFAULT " + value;
+  if (column.generated) sql += " GENERATED ALWAYS AS (" + column.generated->of(dialect) + ") STORED";
   for (const auto& check : checks(table, column, dialect)) {
     sql += " CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition + ")";
   }
@@ -204,18 +412,74 @@ std::string column(std::string_view table, const Column& column, Dialect dialect
 std::string create_table(const Table& table, Dialect dialect, std::string_view name) {
   auto sql = "CREATE TABLE " + quote(name.empty() ? std::string_view(table.name) : name) + " (\n";
   for (const auto& each : table.columns) {
-    sql += "  " + column(table.name, each, dialect) + (&each == &table.columns.back() ? "\n" : ",\n");
+    const bool last = &each == &table.columns.back() && table.checks.empty();
+    sql += "  " + column(table.name, each, dialect) + (last ? "\n" : ",\n");
+  }
+  for (const auto& each : table.checks) {
+    sql += "  " + check(each, dialect) + (&each == &table.checks.back() ? "\n" : ",\n");
   }
   return sql + (dialect == Dialect::sqlite ? ") STRICT" : ")");
 }
 
-std::string create_index(std::string_view table, const Index& index) {
-  std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
-  sql += quote(index.name) + " ON " + quote(table) + " (";
-  for (const auto& each : index.columns) {
-    sql += (&each == index.columns.data() ? "" : ", ") + quote(each);
+std::string check(const Check& check, Dialect dialect) {
+  return "CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition.of(dialect) + ")";
+}
+
+bool has_index(const Index& index, Dialect dialect) noexcept {
+  return dialect == Dialect::postgres || index.method == IndexMethod::btree;
+}
+
+namespace {
+
+std::string_view method_name(IndexMethod method) {
+  switch (method) {
+    case IndexMethod::btree:
+      return "btree";
+    case IndexMethod::gin:
+      return "gin";
+    case IndexMethod::gist:
+      return "gist";
+    case IndexMethod::hash:
+      return "hash";
+    case IndexMethod::brin:
+      return "brin";
   }
-  return sql + ")";
+  return {};
+}
+
+/// A column of an index. SQLite takes absent values for different ones: where they shall be equal, two parts
+/// that are never absent stand for the column.
+std::string index_part(const Table& table, const Index& index, const std::string& name, Dialect dialect) {
+  const auto column = std::ranges::find(table.columns, name, &Column::name);
+  const bool nullable = column != table.columns.end() && column->nullable;
+  const auto direction = std::ranges::find(index.descending, name) != index.descending.end() ? " DESC" : "";
+  if (index.unique && index.nulls_equal && nullable && dialect == Dialect::sqlite) {
+    return "(" + quote(name) + " IS NULL), ifnull(" + quote(name) + ", 0)" + direction;
+  }
+  return quote(name) + direction;
+}
+
+}  // namespace
+
+std::string create_index(const Table& table, const Index& index, Dialect dialect) {
+  std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
+  sql += quote(index.name) + " ON " + quote(table.name);
+  if (index.method != IndexMethod::btree) sql += " USING " + std::string(method_name(index.method));
+  sql += " (";
+  bool first = true;
+  const auto add = [&](const std::string& part) {
+    sql += (first ? "" : ", ") + part;
+    first = false;
+  };
+  for (const auto& each : index.columns) add(index_part(table, index, each, dialect));
+  for (const auto& each : index.expressions) {
+    // PostgreSQL wants brackets around all but function calls; SQLite takes them everywhere.
+    add("(" + each.of(dialect) + ")");
+  }
+  sql += ")";
+  if (index.unique && index.nulls_equal && dialect == Dialect::postgres) sql += " NULLS NOT DISTINCT";
+  if (index.where) sql += " WHERE " + index.where->of(dialect);
+  return sql;
 }
 
 }  // namespace mpf::orm::ddl
@@ -224,7 +488,9 @@ namespace mpf::orm {
 
 std::vector<std::string> create_table_sql(const Table& table, db::Dialect dialect) {
   std::vector<std::string> statements{ddl::create_table(table, dialect)};
-  for (const auto& index : table.indexes) statements.push_back(ddl::create_index(table.name, index));
+  for (const auto& index : table.indexes) {
+    if (ddl::has_index(index, dialect)) statements.push_back(ddl::create_index(table, index, dialect));
+  }
   return statements;
 }
 

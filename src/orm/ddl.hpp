@@ -10,8 +10,8 @@
 
 /// Schemas as SQL: the one place that knows how a column, an index or a table is written in a dialect.
 ///
-/// On SQLite tables are STRICT; booleans, ids and timestamps (microseconds since 1970) are integers, JSON is
-/// text; ids are AUTOINCREMENT, so that no id is ever given twice, as on PostgreSQL.
+/// On SQLite tables are STRICT; how each type is kept tells db/value.hpp; ids are AUTOINCREMENT, so that no
+/// id is ever given twice, as on PostgreSQL.
 namespace mpf::orm::ddl {
 
 /// "name", for use in SQL.
@@ -23,19 +23,28 @@ std::string literal(std::string_view text);
 /// True for what Column::default_value may be: a number, 'text', x'bytes', TRUE, FALSE or NULL.
 bool is_literal(std::string_view sql) noexcept;
 
-/// INTEGER, text…
-std::string_view type_name(ColumnType type, db::Dialect dialect) noexcept;
+/// INTEGER, text, numeric(18,2), bigint[]…
+std::string type_name(const Column& column, db::Dialect dialect);
+
+/// A value as SQL of the dialect, of its own type.
+std::string literal(const db::Param& value, db::Dialect dialect);
+
+/// "<table>_<name>_check"
+std::string check_name(std::string_view table, std::string_view name);
+
+/// What DEFAULT is followed by; empty when there is none.
+std::string default_sql(const Column& column, db::Dialect dialect);
 
 /// The default value as the dialect and the column's type want it (TRUE becomes 1, a time its number).
 std::string default_literal(const Column& column, db::Dialect dialect);
 
 /// A rule about a column's values.
-struct Check {
+struct ColumnCheck {
   std::string name;       ///< of the constraint: "<table>_<column>_length"
   std::string condition;  ///< SQL, true or null for good values
   std::string meaning;    ///< for people: "longer than 200 characters"
 };
-std::vector<Check> checks(std::string_view table, const Column& column, db::Dialect dialect);
+std::vector<ColumnCheck> checks(std::string_view table, const Column& column, db::Dialect dialect);
 
 /// "title" text NOT NULL DEFAULT '' CONSTRAINT … CHECK (…)
 std::string column(std::string_view table, const Column& column, db::Dialect dialect);
@@ -49,6 +58,11 @@ std::string reference_name(std::string_view table, const Column& column);
 /// CREATE TABLE without its indexes, under another name if one is given. No ";" at the end, here and below.
 std::string create_table(const Table& table, db::Dialect dialect, std::string_view name = {});
 
-std::string create_index(std::string_view table, const Index& index);
+/// CONSTRAINT "name" CHECK (…)
+std::string check(const Check& check, db::Dialect dialect);
+
+/// Whether the database has an index like that at all (SQLite has only btree).
+bool has_index(const Index& index, db::Dialect dialect) noexcept;
+std::string create_index(const Table& table, const Index& index, db::Dialect dialect);
 
 }  // namespace mpf::orm::ddl

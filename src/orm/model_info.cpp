@@ -7,14 +7,18 @@
 #include <mpf/base/error.hpp>
 #include <mpf/orm/ddl.hpp>
 
+#include "orm/ddl.hpp"
+
 namespace mpf::orm::detail {
 
 namespace {
 
 /// Whether an index on that column alone would add nothing.
 bool leads_an_index(const Table& table, const std::string& column) {
-  return std::ranges::any_of(table.indexes,
-                             [&](const Index& index) { return index.columns.front() == column; });
+  return std::ranges::any_of(table.indexes, [&](const Index& index) {
+    return !index.columns.empty() && index.columns.front() == column && !index.where &&
+           index.method == IndexMethod::btree;
+  });
 }
 
 }  // namespace
@@ -33,10 +37,23 @@ void finish_table(ModelInfo& info) {
       table.indexes.push_back({"", {column.name}, false});
     }
   }
-  for (Index& index : table.indexes) index.name = index_name(table.name, index.columns, index.unique);
+  for (Index& index : table.indexes) {
+    if (!index.name.empty()) continue;
+    auto words = index.columns;
+    if (!index.expressions.empty()) words.emplace_back("expr");
+    index.name = index_name(table.name, words, index.unique);
+  }
   std::ranges::sort(table.indexes, {}, &Index::name);
-  const auto [first, last] = std::ranges::unique(table.indexes, {}, &Index::name);
+  // The same index said twice, as by indexed and a reference, is one; another one needs another name.
+  const auto [first, last] = std::ranges::unique(table.indexes);
   table.indexes.erase(first, last);
+  const auto same_name = std::ranges::adjacent_find(table.indexes, {}, &Index::name);
+  if (same_name != table.indexes.end()) {
+    throw Error(ErrorKind::internal, fmt::format("{} has two indexes '{}': tell them apart by orm::named()",
+                                                 info.type_name, same_name->name));
+  }
+  for (Check& check : table.checks) check.name = ddl::check_name(table.name, check.name);
+  std::ranges::sort(table.checks, {}, &Check::name);
 }
 
 void load_children(void* object, const db::Row& row, const ModelInfo& model,
@@ -52,6 +69,17 @@ void throw_out_of_range(const db::Row& row, std::size_t column, std::int64_t val
 void throw_unknown_choice(const db::Row& row, std::size_t column) {
   throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds '{}', which no enumerator is named",
                                               row.column_name(column), row.text(column)));
+}
+
+void throw_null_element(const db::Row& row, std::size_t column) {
+  throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds an array with an absent element, which the "
+                                              "model's type cannot",
+                                              row.column_name(column)));
+}
+
+void throw_bad_json(const db::Row& row, std::size_t column, const std::exception& error) {
+  throw Error(ErrorKind::corrupt, fmt::format("column '{}' holds JSON that does not fit the model: {}",
+                                              row.column_name(column), error.what()));
 }
 
 void throw_unnamed_choice(std::int64_t value) {

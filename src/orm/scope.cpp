@@ -84,7 +84,8 @@ std::vector<Written> prepare_new(const ScopeData& scope, const ModelInfo& model,
   std::vector<Written> values;
   values.reserve(model.columns.size());
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (i != model.id) values.push_back({i, checked_value(model, i, object, prefix, errors)});
+    if (i != model.id && !model.columns[i].generated)
+      values.push_back({i, checked_value(model, i, object, prefix, errors)});
   }
   return values;
 }
@@ -94,7 +95,7 @@ void write_insert_head(Sql& sql, const ModelInfo& model) {
   sql.name(model.table.name) << " (";
   bool first = true;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (i == model.id) continue;
+    if (i == model.id || model.columns[i].generated) continue;
     if (!first) sql << ", ";
     first = false;
     sql.name(column_name_at(model, i));
@@ -290,7 +291,8 @@ std::vector<std::size_t> columns_to_update(const ModelInfo& model,
   std::vector<std::size_t> columns;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
     const ColumnInfo& column = model.columns[i];
-    const bool fixed = i == model.id || i == model.site || i == model.provider || column.row_version;
+    const bool fixed =
+        i == model.id || i == model.site || i == model.provider || column.row_version || column.generated;
     const bool named = std::ranges::find(members, column.member) != members.end();
     if (fixed && named) {
       throw Error(ErrorKind::internal, fmt::format("update(): {} is kept by every row", column.spelled));

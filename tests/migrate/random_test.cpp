@@ -37,8 +37,9 @@ class Random {
  private:
   orm::Table table(const std::string& name, const std::vector<std::string>& all) {
     auto result = test::table(name, {test::id_col()});
-    for (int i = 0; i < 7; ++i) {
-      if (chance(60)) result.columns.push_back(column("c" + std::to_string(i), static_cast<std::size_t>(i)));
+    for (int i = 0; i < 16; ++i) {
+      if (chance(i < 7 ? 60 : 35))
+        result.columns.push_back(column("c" + std::to_string(i), static_cast<std::size_t>(i)));
     }
     for (int i = 0; i < 2; ++i) {
       if (!chance(50)) continue;
@@ -48,14 +49,62 @@ class Random {
       if (chance(50)) reference.references->on_delete = orm::OnDelete::set_null;
       result.columns.push_back(reference);
     }
+    add_generated(result);
     std::shuffle(result.columns.begin() + 1, result.columns.end(), engine_);
     for (std::size_t i = 1; i < result.columns.size(); ++i) {
       if (chance(25)) result.indexes.push_back(test::index(name, {result.columns[i].name}));
       // Uniqueness together with the id: rows never break it.
       if (chance(10)) result.indexes.push_back(test::index(name, {"id", result.columns[i].name}, true));
     }
+    add_rules(result);
     if (chance(20) && result.columns.size() > 1) result.tenant_column = result.columns[1].name;
     return result;
+  }
+
+  void add_generated(orm::Table& table) {
+    if (!chance(40)) return;
+    auto made = test::col("g", ColumnType::bigint);
+    made.nullable = chance(30);
+    const std::string number = std::to_string(below(3));
+    const auto* place = find(table, "c14");
+    const std::string from = place ? "coalesce(\"c14\", 0)" : "\"id\"";
+    made.generated = orm::SqlText{from + " + " + number, from + " + " + number};
+    table.columns.push_back(made);
+  }
+
+  void add_rules(orm::Table& table) {
+    const auto rule = [&](const std::string& name, const std::string& sql) {
+      table.checks.push_back({table.name + "_" + name + "_check", {sql, sql}});
+    };
+    if (chance(30)) rule("id", chance(50) ? "\"id\" > 0" : "\"id\" >= 0");
+    if (find(table, "c14") && chance(50))
+      rule("c14", "\"c14\" IS NULL OR \"c14\" < " + std::to_string(5 + below(3)));
+    if (find(table, "g") && chance(50)) rule("g", "\"g\" >= 0");
+    if (find(table, "c4") && chance(40)) {
+      auto lowered = test::index(table.name, {"c4", "expr"});
+      lowered.columns.clear();
+      lowered.expressions = {{"lower(\"c4\")", "lower(\"c4\")"}};
+      if (chance(50)) lowered.where = orm::SqlText{"\"id\" > 1", "\"id\" > 1"};
+      table.indexes.push_back(lowered);
+    }
+    if (find(table, "c10") && chance(40)) {
+      auto words = test::index(table.name, {"c10"});
+      if (std::ranges::find(table.indexes, words.name, &orm::Index::name) == table.indexes.end()) {
+        words.method = orm::IndexMethod::gin;
+        table.indexes.push_back(words);
+      }
+    }
+    if (find(table, "c8") && chance(40)) {
+      auto together = test::index(table.name, {"c8", "id"}, true);
+      together.nulls_equal = chance(50);
+      if (chance(50)) together.descending = {"id"};
+      table.indexes.push_back(together);
+    }
+  }
+
+  static const orm::Column* find(const orm::Table& table, const std::string& name) {
+    const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
+    return found == table.columns.end() ? nullptr : &*found;
   }
 
   /// Within one place types are convertible into each other.
@@ -68,10 +117,26 @@ class Random {
         {{ColumnType::text, "''"}},
         {{ColumnType::timestamp, "'2026-11-21T09:00:00Z'"}},
         {{ColumnType::bytes, "x'00ff'"}},
+        {{ColumnType::decimal, "2.00"}, {ColumnType::bigint, "3"}},
+        {{ColumnType::date, "'2026-11-21'"}},
+        {{ColumnType::uuid, "'0190163d-8694-739b-aea5-966c26f8ad91'"}},
+        {{ColumnType::array, "'[]'"}},
+        {{ColumnType::duration, "1000"}},
+        {{ColumnType::network, "'10.0.0.0/8'"}},
+        {{ColumnType::range, "'{\"empty\":true}'"}},
+        {{ColumnType::smallint, "1"}, {ColumnType::integer, "2"}},
+        {{ColumnType::float4, "0.5"}, {ColumnType::real, "1.5"}},
     };
     const auto& [type, literal] = types[place][below(types[place].size())];
     auto result = test::with_default(test::col(name, type), literal);
+    if (type == ColumnType::decimal) result.scale = 2 + static_cast<int>(below(3));
+    if (type == ColumnType::array) result.element = orm::ElementType::text;
+    if (type == ColumnType::range) result.element = orm::ElementType::date;
     result.nullable = chance(40);
+    if (place == 15 && chance(30)) {
+      result.default_value.reset();
+      result.computed_default = orm::SqlText{"1.0 + 1.0", "1.0 + 1.0"};
+    }
     if (result.nullable && chance(50)) result.default_value.reset();
     if (place == 4) {
       if (chance(40)) result.max_length = 10 + below(5);

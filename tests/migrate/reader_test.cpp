@@ -32,6 +32,27 @@ TEST_CASE("what is written is read back the same, and written the same again") {
   other.references->column = "key";
   auto table = test::table("content_item", {test::id_col(), odd, reference, other},
                            {test::index("content_item", {"user_id"}, true)});
+  auto price = test::with_default(test::col("price", ColumnType::decimal), "1.50");
+  price.scale = 2;
+  auto words = test::null_col("words", ColumnType::array);
+  words.element = orm::ElementType::text;
+  auto term = test::null_col("term", ColumnType::range);
+  term.element = orm::ElementType::date;
+  auto total = test::col("total", ColumnType::bigint);
+  total.generated = orm::SqlText{"\"price\" * 2", "(\"price\" * 2)::bigint"};
+  auto made = test::col("made", ColumnType::timestamp);
+  made.computed_default = orm::SqlText{"unixepoch() * 1000000", "now()"};
+  table.columns.insert(table.columns.end(), {price, words, term, total, made});
+  auto partial = test::index("content_item", {"price", "made"}, true);
+  partial.where = orm::SqlText{"\"price\" > 1", "\"price\" > 1"};
+  partial.descending = {"made"};
+  partial.nulls_equal = true;
+  partial.expressions = {{"lower(\"odd\")", "lower(\"odd\")"}, {"1", "2"}};
+  auto gin = test::index("content_item", {"words"});
+  gin.method = orm::IndexMethod::gin;
+  table.indexes.insert(table.indexes.end(), {partial, gin});
+  const orm::Check check{"content_item_price_check", {"\"price\" > 0", "\"price\" > 0.00"}};
+  table.checks = {check};
   table.tenant_column = "user_id";
   const std::vector<migrate::Operation> operations{
       migrate::CreateTable{table},
@@ -45,6 +66,9 @@ TEST_CASE("what is written is read back the same, and written the same again") {
       migrate::RenameColumn{"a", "b", "c"},
       migrate::CreateIndex{"a", test::index("a", {"b", "c"})},
       migrate::DropIndex{"a", "i"},
+      migrate::AddCheck{"a", check},
+      migrate::DropCheck{"a", "c"},
+      migrate::CreateIndex{"a", partial},
       migrate::RunSql{"SELECT 1;\n-- \"x\"\n", std::nullopt, "", std::nullopt},
   };
   const std::vector<migrate::MigrationId> depends{{"a.b", "0001_initial"}, {"m", "0001_x"}};

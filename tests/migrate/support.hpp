@@ -135,13 +135,23 @@ inline std::set<std::string> catalog(db::Database& database) {
       for (const auto& row : texts(database, sql)) result.insert(name + " " + what + " " + row);
     };
     const auto argument = "('" + name + "')";
-    add("column", "SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info" + argument);
+    add("column",
+        "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo" + argument);
     add("reference", "SELECT \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list" + argument);
     add("strict", "SELECT strict, wr FROM pragma_table_list WHERE name = '" + name + "'");
     add("index",
-        "SELECT i.name, i.\"unique\", (SELECT group_concat(c.name) FROM pragma_index_info(i.name) c) FROM "
-        "pragma_index_list" +
+        "SELECT i.name, i.\"unique\", i.partial, (SELECT group_concat(coalesce(c.name, '-') || "
+        "c.desc) FROM pragma_index_xinfo(i.name) c WHERE c.key) FROM pragma_index_list" +
             argument + " i");
+    // What expressions and conditions say: as it was written, since a rename changes but the names.
+    add("index sql",
+        "SELECT name, substr(sql, instr(sql, ' (')) FROM sqlite_schema WHERE type = 'index' AND "
+        "sql IS NOT NULL AND tbl_name = '" +
+            name + "'");
+    const auto sql = texts(database, "SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").at(0);
+    for (auto at = sql.find("GENERATED"); at != std::string::npos; at = sql.find("GENERATED", at + 1)) {
+      result.insert(name + " generated " + sql.substr(at, sql.find(" STORED", at) - at));
+    }
     add("other", "SELECT type, name FROM sqlite_schema WHERE tbl_name = '" + name + "' AND type = 'trigger'");
     for (const auto& check :
          checks_in(texts(database, "SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").at(0))) {

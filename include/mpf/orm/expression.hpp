@@ -126,8 +126,9 @@ db::Param param_for(const Value& value) {
 }
 
 template <class Type>
-inline constexpr bool is_ordered = std::same_as<Type, std::string> || is_number<Type> ||
-                                   std::same_as<Type, Timestamp> || std::same_as<Type, Id>;
+inline constexpr bool is_ordered =
+    std::same_as<Type, std::string> || is_number<Type> || std::same_as<Type, Timestamp> ||
+    std::same_as<Type, Id> || column_is_ordered<Type>();
 
 /// Checks of what users write, as types so that the compiler's message names field and value.
 template <class Field, class Value, bool fits>

@@ -8,6 +8,7 @@
 
 #include <mpf/base/reflect.hpp>
 #include <mpf/orm/codec.hpp>
+#include <mpf/orm/constraint.hpp>
 #include <mpf/orm/ref.hpp>
 #include <mpf/orm/relation.hpp>
 #include <mpf/orm/schema.hpp>
@@ -111,6 +112,18 @@ template <auto... Members>
 constexpr IndexSet<Members...> index() {
   return {};
 }
+/// The same with options (constraint.hpp): where, descending, lowered, expression, nulls_equal, method,
+/// named.
+template <auto... Members, class First, class... Rest>
+constexpr auto unique(First first, Rest... rest) {
+  using Options = std::tuple<First, Rest...>;
+  return detail::IndexEntry<true, Options, Members...>{Options(first, rest...)};
+}
+template <auto... Members, class First, class... Rest>
+constexpr auto index(First first, Rest... rest) {
+  using Options = std::tuple<First, Rest...>;
+  return detail::IndexEntry<false, Options, Members...>{Options(first, rest...)};
+}
 
 struct ChangeLogEntry {};
 /// Entry of model(): who changed what is kept, row by row and field by field, in the same transaction. See
@@ -122,7 +135,7 @@ struct ModelDescription {
   using model_type = T;
   std::string_view table;
   Fields fields;  ///< tuple of mpf::Field, the id among them
-  Sets sets;      ///< tuple of UniqueSet and IndexSet
+  Sets sets;      ///< tuple of unique sets, indexes and checks
   Others others;  ///< tuple of relations and ChangeLogEntry
 };
 
@@ -138,6 +151,10 @@ template <auto... Members>
 inline constexpr bool is_set<UniqueSet<Members...>> = sizeof...(Members) > 0;
 template <auto... Members>
 inline constexpr bool is_set<IndexSet<Members...>> = sizeof...(Members) > 0;
+template <bool is_unique, class Options, auto... Members>
+inline constexpr bool is_set<IndexEntry<is_unique, Options, Members...>> = true;
+template <class Condition>
+inline constexpr bool is_set<CheckEntry<Condition>> = true;
 
 template <class Entry>
 inline constexpr bool is_other = is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry>;
@@ -177,6 +194,8 @@ struct FieldCheck<T, Field<Member, Options...>> {
   static_assert(!has<DeleteRule> || is_ref<bare<type>>, "on_delete is for orm::Ref fields");
   static_assert(!(has<AutoNow> || has<AutoNowAdd>) || std::is_same_v<type, Timestamp>,
                 "auto_now and auto_now_add are for Timestamp fields");
+  static_assert(!has<Generated> || !(has<Tenant> || is_ref<bare<type>> || std::is_same_v<type, Id>),
+                "the database cannot generate ids and references");
   static_assert(!has<RowVersion> || std::is_same_v<type, std::int64_t>,
                 "row_version is for std::int64_t fields");
   static constexpr bool value = true;
@@ -228,14 +247,15 @@ constexpr auto model_fields(const Entries&... entries) {
 
 }  // namespace detail
 
-/// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(), the
-/// relations many<…>(), links<…>() and linked<…>(), and change_log().
+/// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(), check(),
+/// the relations many<…>(), links<…>() and linked<…>(), and change_log().
 template <class T, class... Entries>
 constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
-  static_assert(((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
-                "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), many<…>(), links<…>(), "
-                "linked<…>() and change_log()");
+  static_assert(
+      ((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
+      "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), check(…), many<…>(), links<…>(), "
+      "linked<…>() and change_log()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);

@@ -5,23 +5,26 @@
 #include <string>
 #include <vector>
 
+#include <mpf/db/value.hpp>
+
 /// Models at run time: what their compile-time descriptions say, as values. Migrations compare these; admin,
 /// checks and documentation read them.
 namespace mpf::orm {
 
-enum class ColumnType : std::uint8_t {
-  boolean,
-  integer,
-  bigint,
-  real,
-  text,
-  bytes,
-  timestamp,
-  json,
-  id /* bigint, the primary key or a reference */
-};
+using db::ColumnType;
+using db::ElementType;
 
 enum class OnDelete : std::uint8_t { restrict, cascade, set_null };
+
+/// The same thing said in SQL for each database; columns are written "quoted".
+struct SqlText {
+  std::string sqlite;
+  std::string postgres;
+  const std::string& of(db::Dialect dialect) const {
+    return dialect == db::Dialect::sqlite ? sqlite : postgres;
+  }
+  bool operator==(const SqlText&) const = default;
+};
 
 struct Reference {
   std::string table;
@@ -39,23 +42,44 @@ struct Column {
   std::vector<std::string> choices;          ///< text of an enum: the names allowed
   std::optional<std::string> default_value;  ///< SQL literal, for rows that exist when the column is added
   std::optional<Reference> references;
-  std::string renamed_from;  ///< earlier name of the column, or empty
+  std::string renamed_from;                 ///< earlier name of the column, or empty
+  int scale = 0;                            ///< decimal: digits behind the point
+  std::optional<ElementType> element;       ///< of arrays and ranges
+  std::optional<SqlText> computed_default;  ///< what the database fills in: an expression without columns
+  std::optional<SqlText> generated;         ///< stored, computed from other columns of the row; never written
   bool operator==(const Column&) const = default;
 };
+
+/// A rule about each row, by the database.
+struct Check {
+  std::string name;  ///< "<table>_<name>_check"
+  SqlText condition;
+  bool operator==(const Check&) const = default;
+};
+
+enum class IndexMethod : std::uint8_t { btree, gin, gist, hash, brin };
 
 struct Index {
   std::string name;  ///< "<table>_<columns>_idx" or "…_key" when unique
   std::vector<std::string> columns;
   bool unique = false;
+  std::vector<SqlText> expressions = {};     ///< behind the columns
+  std::vector<std::string> descending = {};  ///< those of the columns
+  std::optional<SqlText> where = {};         ///< only rows for which this is true
+  /// Absent values equal each other in a unique index; otherwise they equal nothing.
+  bool nulls_equal = false;
+  /// Others than btree are PostgreSQL's: SQLite goes without such an index.
+  IndexMethod method = IndexMethod::btree;
   bool operator==(const Index&) const = default;
 };
 
 struct Table {
   std::string name;
-  std::vector<Column> columns;    ///< in the order of the description
-  std::vector<Index> indexes;     ///< sorted by name; those of references and unique sets included
-  std::string tenant_column;      ///< which column scopes the rows, or empty
-  std::string renamed_from = {};  ///< earlier name of the table, or empty
+  std::vector<Column> columns;     ///< in the order of the description
+  std::vector<Index> indexes;      ///< sorted by name; those of references and unique sets included
+  std::string tenant_column;       ///< which column scopes the rows, or empty
+  std::string renamed_from = {};   ///< earlier name of the table, or empty
+  std::vector<Check> checks = {};  ///< sorted by name
   bool operator==(const Table&) const = default;
 };
 

@@ -37,6 +37,9 @@ struct ColumnInfo {
   bool auto_now_add = false;
   bool auto_now = false;
   bool row_version = false;
+  bool generated = false;  ///< by the database: read, never written
+  /// The value as next column of a bulk insert.
+  void (*write)(const void* object, db::RowWriter& writer) = nullptr;
 };
 
 inline constexpr std::size_t no_column = static_cast<std::size_t>(-1);
@@ -99,6 +102,11 @@ struct ColumnName {
 template <auto Member>
 inline constexpr std::string_view column_name = ColumnName<Member>::value;
 
+template <auto Member>
+std::string_view rule_column() {
+  return column_name<Member>;
+}
+
 template <class T>
 const ModelInfo& model_info();
 
@@ -124,6 +132,11 @@ void bind_sets(T& row) {
 template <auto Member, class T>
 db::Param get_member(const void* object) {
   return to_param(static_cast<const T*>(object)->*Member);
+}
+
+template <auto Member, class T>
+void write_member(const void* object, db::RowWriter& writer) {
+  write_column(writer, static_cast<const T*>(object)->*Member);
 }
 
 template <auto Member, class T>
@@ -192,6 +205,16 @@ void add_column(ModelInfo& info, const F& field) {
   described.member = member_name<member>;
   described.spelled = spelled_pointer<member>();
   described.get = &get_member<member, T>;
+  described.write = &write_member<member, T>;
+  if constexpr (requires { ColumnCodec<Type>::scale; }) column.scale = ColumnCodec<Type>::scale;
+  if constexpr (requires { ColumnCodec<Type>::element; }) column.element = ColumnCodec<Type>::element;
+  if constexpr (F::template has<Generated>) {
+    column.generated = rule_sql(field.template get<Generated>().sql);
+    described.generated = true;
+  }
+  if constexpr (F::template has<DatabaseDefault>) {
+    column.computed_default = rule_sql(field.template get<DatabaseDefault>().sql);
+  }
   if constexpr (same_member<member, &T::id>) {
     column.primary_key = true;
     info.id = index;
@@ -236,10 +259,52 @@ void add_column(ModelInfo& info, const F& field) {
   described.row_version = F::template has<RowVersion>;
 }
 
-template <class T, template <auto...> class Set, auto... Members>
-void add_set(ModelInfo& info, Set<Members...>, bool unique) {
+template <class T, class Condition>
+void add_set(ModelInfo& info, const CheckEntry<Condition>& entry) {
+  info.table.checks.push_back({std::string(entry.name), rule_sql(entry.condition)});
+}
+
+struct IndexOptions {
+  template <class Condition>
+  static void apply(Index& index, const Where<Condition>& option) {
+    index.where = rule_sql(option.condition);
+  }
+  template <auto Member>
+  static void apply(Index& index, Descending<Member>) {
+    index.descending.emplace_back(column_name<Member>);
+  }
+  template <auto Member>
+  static void apply(Index& index, Lowered<Member>) {
+    static_assert(std::same_as<bare<member_type<Member>>, std::string>, "only texts have a lower case");
+    const std::string sql = lowered_sql(column_name<Member>);
+    index.expressions.push_back({sql, sql});
+  }
+  static void apply(Index& index, const ExpressionPart& option) {
+    index.expressions.push_back(rule_sql(option.sql));
+  }
+  static void apply(Index& index, NullsEqual) { index.nulls_equal = true; }
+  static void apply(Index& index, Method option) { index.method = option.method; }
+  static void apply(Index& index, Named option) { index.name = option.name; }
+};
+
+template <class T, bool is_unique, class Options, auto... Members>
+void add_set(ModelInfo& info, const IndexEntry<is_unique, Options, Members...>& entry) {
   static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
-  info.table.indexes.push_back({"", {std::string(column_name<Members>)...}, unique});
+  Index index{"", {std::string(column_name<Members>)...}, is_unique};
+  std::apply([&](const auto&... option) { (IndexOptions::apply(index, option), ...); }, entry.options);
+  info.table.indexes.push_back(std::move(index));
+}
+
+template <class T, auto... Members>
+void add_set(ModelInfo& info, UniqueSet<Members...>) {
+  static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
+  info.table.indexes.push_back({"", {std::string(column_name<Members>)...}, true});
+}
+
+template <class T, auto... Members>
+void add_set(ModelInfo& info, IndexSet<Members...>) {
+  static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
+  info.table.indexes.push_back({"", {std::string(column_name<Members>)...}, false});
 }
 
 template <class T>
@@ -251,16 +316,7 @@ const ModelInfo& model_info() {
     built.table.name = description.table;
     built.decode = &decode<T>;
     std::apply([&](const auto&... field) { (add_column<T>(built, field), ...); }, description.fields);
-    std::apply(
-        [&](auto... set) {
-          (
-              [&] {
-                constexpr bool unique = requires { []<auto... M>(UniqueSet<M...>) {}(set); };
-                add_set<T>(built, set, unique);
-              }(),
-              ...);
-        },
-        description.sets);
+    std::apply([&](const auto&... set) { (add_set<T>(built, set), ...); }, description.sets);
     built.change_log = has_change_log<T>;
     finish_table(built);
     return built;

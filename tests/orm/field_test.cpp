@@ -1,0 +1,442 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/orm/ddl.hpp>
+#include <mpf/orm/query.hpp>
+#include <mpf/orm/scope.hpp>
+
+#include "support/postgres.hpp"
+
+using namespace mpf;
+using orm::f;
+
+namespace mpf::test {
+enum class Colour { red, green, blue };
+}
+
+namespace {
+
+using test::Colour;
+
+struct Address {
+  std::string street;
+  std::optional<int> number;
+  std::vector<std::string> lines;
+  bool operator==(const Address&) const = default;
+  static constexpr auto describe() {
+    return mpf::describe(mpf::field<&Address::street>(), mpf::field<&Address::number>(),
+                         mpf::field<&Address::lines>());
+  }
+};
+
+/// One field of every type that columns hold.
+struct Everything {
+  orm::Id id;
+  bool flag = false;
+  std::int8_t tiny = 0;
+  std::int16_t small = 0;
+  std::uint16_t small_unsigned = 0;
+  int number = 0;
+  std::uint32_t number_unsigned = 0;
+  std::int64_t big = 0;
+  float single = 0;
+  double precise = 0;
+  Decimal<2> price;
+  Decimal<18> fraction;
+  std::string text;
+  Colour colour = Colour::red;
+  db::Bytes bytes;
+  Timestamp time;
+  Date date;
+  Microseconds duration{0};
+  Uuid uuid;
+  Json json;
+  Address address;
+  std::vector<Address> addresses;
+  IpNetwork network;
+  std::vector<bool> flags;
+  std::vector<int> numbers;
+  std::vector<std::int64_t> bigs;
+  std::vector<double> reals;
+  std::vector<std::string> texts;
+  std::vector<Colour> colours;
+  std::vector<Uuid> uuids;
+  std::vector<Timestamp> times;
+  std::vector<Date> dates;
+  Range<std::int64_t> number_range;
+  Range<Date> date_range;
+  Range<Timestamp> time_range;
+  std::optional<std::int16_t> maybe_small;
+  std::optional<Decimal<4>> maybe_price;
+  std::optional<Date> maybe_date;
+  std::optional<Microseconds> maybe_duration;
+  std::optional<Uuid> maybe_uuid;
+  std::optional<Address> maybe_address;
+  std::optional<IpNetwork> maybe_network;
+  std::optional<std::vector<std::string>> maybe_texts;
+  std::optional<Range<Timestamp>> maybe_range;
+
+  bool operator==(const Everything&) const = default;
+
+  static constexpr auto model() {
+    using E = Everything;
+    return orm::model<E>(
+        "everything", orm::field<&E::flag>(), orm::field<&E::tiny>(), orm::field<&E::small>(),
+        orm::field<&E::small_unsigned>(), orm::field<&E::number>(), orm::field<&E::number_unsigned>(),
+        orm::field<&E::big>(), orm::field<&E::single>(), orm::field<&E::precise>(), orm::field<&E::price>(),
+        orm::field<&E::fraction>(), orm::field<&E::text>(), orm::field<&E::colour>(), orm::field<&E::bytes>(),
+        orm::field<&E::time>(), orm::field<&E::date>(), orm::field<&E::duration>(), orm::field<&E::uuid>(),
+        orm::field<&E::json>(), orm::field<&E::address>(), orm::field<&E::addresses>(),
+        orm::field<&E::network>(), orm::field<&E::flags>(), orm::field<&E::numbers>(), orm::field<&E::bigs>(),
+        orm::field<&E::reals>(), orm::field<&E::texts>(), orm::field<&E::colours>(), orm::field<&E::uuids>(),
+        orm::field<&E::times>(), orm::field<&E::dates>(), orm::field<&E::number_range>(),
+        orm::field<&E::date_range>(), orm::field<&E::time_range>(), orm::field<&E::maybe_small>(),
+        orm::field<&E::maybe_price>(), orm::field<&E::maybe_date>(), orm::field<&E::maybe_duration>(),
+        orm::field<&E::maybe_uuid>(), orm::field<&E::maybe_address>(), orm::field<&E::maybe_network>(),
+        orm::field<&E::maybe_texts>(), orm::field<&E::maybe_range>());
+  }
+};
+
+class Random {
+ public:
+  std::int64_t whole(std::int64_t min, std::int64_t max) {
+    // The ends come often: they are where things break.
+    if (below(8) == 0) return min;
+    if (below(8) == 0) return max;
+    return std::uniform_int_distribution<std::int64_t>(min, max)(engine_);
+  }
+  template <class T>
+  T number() {
+    return static_cast<T>(whole(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+  }
+  std::size_t below(std::size_t limit) { return engine_() % limit; }
+  bool coin() { return below(2) == 0; }
+  std::string text() {
+    static const std::string pieces[] = {"",  "a",    "'", "\"", "\\", "{", "}",
+                                         ",", "NULL", "é", "😀", "\n", "ש"};
+    std::string made;
+    for (std::size_t i = below(6); i > 0; --i) made += pieces[below(std::size(pieces))];
+    return made;
+  }
+  double real() {
+    return coin() ? std::ldexp(static_cast<double>(number<int>()), static_cast<int>(below(200)) - 100) : 0.1;
+  }
+  Timestamp time() {
+    return Timestamp(Microseconds(whole(-62'135'596'800'000'000, 253'402'300'799'999'999)));
+  }
+  Date date() {
+    return Date(
+        std::chrono::sys_days(std::chrono::days(whole(Date::first().days() + 1, Date::last().days() - 1))));
+  }
+  Uuid uuid() { return coin() ? Uuid::v4() : Uuid(); }
+  IpNetwork network() {
+    std::byte bytes[16];
+    for (auto& each : bytes) each = static_cast<std::byte>(below(3) == 0 ? below(256) : 0);
+    const std::size_t size = coin() ? 4 : 16;
+    return {std::span(bytes).first(size), static_cast<int>(below(size * 8 + 1))};
+  }
+  template <class Make>
+  auto list(Make make) {
+    std::vector<decltype(make())> made;
+    for (std::size_t i = below(4); i > 0; --i) made.push_back(make());
+    return made;
+  }
+  Address address() {
+    Address made{text(), {}, list([&] { return text(); })};
+    if (coin()) made.number = number<int>();
+    return made;
+  }
+  template <class T, class Make>
+  Range<T> range(Make make) {
+    if (below(5) == 0) return {};
+    std::optional<T> lower, upper;
+    if (below(4) != 0) lower = make();
+    if (below(4) != 0) upper = make();
+    if (lower && upper && *upper < *lower) std::swap(lower, upper);
+    return {lower, upper, coin(), coin()};
+  }
+
+  Everything row() {
+    Everything row;
+    row.flag = coin();
+    row.tiny = number<std::int8_t>();
+    row.small = number<std::int16_t>();
+    row.small_unsigned = number<std::uint16_t>();
+    row.number = number<int>();
+    row.number_unsigned = number<std::uint32_t>();
+    row.big = number<std::int64_t>();
+    row.single = static_cast<float>(real());
+    row.precise = real();
+    row.price = Decimal<2>::of_coefficient(whole(-decimal::max_coefficient, decimal::max_coefficient));
+    row.fraction = Decimal<18>::of_coefficient(whole(-decimal::max_coefficient, decimal::max_coefficient));
+    row.text = text();
+    row.colour = static_cast<Colour>(below(3));
+    row.bytes.resize(below(5), std::byte{0xff});
+    row.time = time();
+    row.date = date();
+    row.duration = Microseconds(whole(-1'000'000'000'000'000, 1'000'000'000'000'000));
+    row.uuid = uuid();
+    row.json = Json::of(list([&] { return text(); }));
+    row.address = address();
+    row.addresses = list([&] { return address(); });
+    row.network = network();
+    for (std::size_t i = below(4); i > 0; --i) row.flags.push_back(coin());
+    row.numbers = list([&] { return number<int>(); });
+    row.bigs = list([&] { return number<std::int64_t>(); });
+    row.reals = list([&] { return real(); });
+    row.texts = list([&] { return text(); });
+    row.colours = list([&] { return static_cast<Colour>(below(3)); });
+    row.uuids = list([&] { return uuid(); });
+    row.times = list([&] { return time(); });
+    row.dates = list([&] { return date(); });
+    const auto bound = [&] { return whole(-5, 5); };
+    row.number_range = range<std::int64_t>(bound);
+    row.date_range = range<Date>([&] { return Date() + std::chrono::days(bound()); });
+    row.time_range = range<Timestamp>([&] { return Timestamp(Microseconds(bound())); });
+    if (coin()) row.maybe_small = number<std::int16_t>();
+    if (coin()) row.maybe_price = Decimal<4>::of_coefficient(whole(-9, 9));
+    if (coin()) row.maybe_date = date();
+    if (coin()) row.maybe_duration = Microseconds(whole(-9, 9));
+    if (coin()) row.maybe_uuid = uuid();
+    if (coin()) row.maybe_address = address();
+    if (coin()) row.maybe_network = network();
+    if (coin()) row.maybe_texts = list([&] { return text(); });
+    if (coin()) row.maybe_range = range<Timestamp>([&] { return time(); });
+    return row;
+  }
+
+ private:
+  std::mt19937_64 engine_{20261121};
+};
+
+/// A generated column, rules and indexes of every kind.
+struct Product {
+  orm::Id id;
+  std::string name;
+  std::optional<std::string> code;
+  std::optional<int> shelf;
+  Decimal<2> price;
+  std::int64_t amount = 0;
+  std::int64_t reserved = 0;
+  std::int64_t free = 0;
+  std::optional<Timestamp> retired_at;
+  std::vector<std::string> tags;
+
+  static constexpr auto model() {
+    using P = Product;
+    return orm::model<P>(
+        "product", orm::field<&P::name>(), orm::field<&P::code>(), orm::field<&P::shelf>(),
+        orm::field<&P::price>(), orm::field<&P::amount>(orm::database_default("1 + 1")),
+        orm::field<&P::reserved>(), orm::field<&P::free>(orm::generated(R"("amount" - "reserved")")),
+        orm::field<&P::retired_at>(), orm::field<&P::tags>(),
+        orm::check("price", orm::col<&P::price> >= 0 && orm::col<&P::price> < Decimal<2>(1000)),
+        orm::check("reserved", orm::col<&P::reserved> <= orm::col<&P::amount>),
+        orm::check("shelf", orm::col<&P::shelf>.is_null() || !(orm::col<&P::shelf> < 1)),
+        orm::check("name", R"(length("name") > 0)"),
+        orm::unique<&P::name>(orm::where(orm::col<&P::retired_at>.is_null())),
+        orm::unique<&P::code, &P::shelf>(orm::nulls_equal),
+        orm::unique<>(orm::lowered<&P::name>, orm::where(R"("amount" > 100)")),
+        orm::index<&P::price, &P::amount>(orm::descending<&P::amount>),
+        orm::index<&P::tags>(orm::method(orm::IndexMethod::gin)));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a row of every type comes back as it was, whichever way it is written") {
+  for (const auto dialect : test::databases()) {
+    CAPTURE(static_cast<int>(dialect));
+    fiber::run([&] {
+      const test::FreshDatabase db(dialect);
+      for (const auto& sql : orm::create_table_sql(orm::table_of<Everything>(), dialect))
+        db->execute_script(sql);
+      const orm::SystemScope scope(*db, "a test of all types");
+      Random random;
+      std::vector<Everything> rows;
+      for (int i = 0; i < 150; ++i) rows.push_back(random.row());
+      for (auto& row : rows) {
+        scope.insert(row);
+        const auto again = scope.get<Everything>(row.id);
+        REQUIRE(again == row);
+      }
+      // The same through a bulk insert, and over each other by updates.
+      const orm::detail::ModelInfo& model = orm::detail::model_info<Everything>();
+      db::BulkInsert bulk{.table = "everything", .columns = {}, .rows = rows.size(), .write = {}};
+      for (std::size_t i = 0; i < model.columns.size(); ++i) {
+        const orm::Column& column = model.table.columns[i];
+        bulk.columns.push_back(
+            {column.name, column.type, column.element.value_or(orm::ElementType::integer)});
+      }
+      db->execute({"DELETE FROM everything", {}, db::Access::write});
+      bulk.write = [&](std::size_t row, db::RowWriter& writer) {
+        for (const auto& column : model.columns) column.write(&rows[row], writer);
+      };
+      REQUIRE(db->bulk_insert(bulk) == rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        REQUIRE(scope.get<Everything>(rows[i].id) == rows[i]);
+        Everything other = rows[rows.size() - 1 - i];
+        other.id = rows[i].id;
+        scope.update(other);
+        REQUIRE(scope.get<Everything>(rows[i].id) == other);
+      }
+    });
+  }
+}
+
+TEST_CASE("values of the new types compare in conditions") {
+  for (const auto dialect : test::databases()) {
+    CAPTURE(static_cast<int>(dialect));
+    fiber::run([&] {
+      using E = Everything;
+      const test::FreshDatabase db(dialect);
+      for (const auto& sql : orm::create_table_sql(orm::table_of<E>(), dialect)) db->execute_script(sql);
+      const orm::SystemScope scope(*db, "a test of all types");
+      Random random;
+      std::vector<E> rows;
+      for (int i = 0; i < 60; ++i) rows.push_back(scope.insert(random.row()));
+      const auto check = [&](const auto& condition, const auto& wanted) {
+        REQUIRE(scope.query<E>().where(condition).count() ==
+                static_cast<std::size_t>(std::ranges::count_if(rows, wanted)));
+      };
+      for (const E& pivot : rows) {
+        check(f<&E::price> < pivot.price, [&](const E& row) { return row.price < pivot.price; });
+        check(f<&E::fraction> >= pivot.fraction,
+              [&](const E& row) { return row.fraction >= pivot.fraction; });
+        check(f<&E::date> <= pivot.date, [&](const E& row) { return row.date <= pivot.date; });
+        check(f<&E::duration> > pivot.duration, [&](const E& row) { return row.duration > pivot.duration; });
+        check(f<&E::uuid> < pivot.uuid, [&](const E& row) { return row.uuid < pivot.uuid; });
+        check(f<&E::network> < pivot.network, [&](const E& row) { return row.network < pivot.network; });
+        check(f<&E::single> == pivot.single, [&](const E& row) { return row.single == pivot.single; });
+        check(f<&E::tiny> <= pivot.tiny, [&](const E& row) { return row.tiny <= pivot.tiny; });
+        check(f<&E::maybe_uuid> == pivot.maybe_uuid,
+              [&](const E& row) { return row.maybe_uuid == pivot.maybe_uuid; });
+      }
+    });
+  }
+}
+
+TEST_CASE("what a column holds and the model cannot is corrupt, not wrong") {
+  fiber::run([] {
+    const test::FreshDatabase db(db::Dialect::sqlite);
+    for (const auto& sql : orm::create_table_sql(orm::table_of<Everything>(), db::Dialect::sqlite)) {
+      db->execute_script(sql);
+    }
+    const orm::SystemScope scope(*db, "a test of all types");
+    Random random;
+    const Everything row = scope.insert(random.row());
+    for (const char* wrong :
+         {"small_unsigned = 70000", "number_unsigned = -1", "date = 99999999", "json = '{'", "address = '3'",
+          "network = '10.0.0.1'", "numbers = '[1,null]'", "numbers = '[99999999999]'", "texts = '{}'",
+          "uuids = '[\"x\"]'", "colours = '[\"black\"]'", "colours = '[', number_range = '{}'",
+          "number_range = '[1,2]'", "addresses = '[{}]'", "dates = '[[]]'", "flags = '[1]'"}) {
+      CAPTURE(wrong);
+      CHECK_THROWS_AS(scope.transaction([&] {
+        db->execute({std::string("UPDATE everything SET ") + wrong, {}, db::Access::write});
+        try {
+          scope.get<Everything>(row.id);
+        } catch (const Error& error) {
+          CHECK(error.kind() == ErrorKind::corrupt);
+          throw;
+        }
+      }),
+                      Error);
+    }
+    CHECK(scope.get<Everything>(row.id) == row);
+    // The table refuses what the type never holds.
+    for (const char* wrong : {"tiny = 40000", "price = 1000000000000000000", "uuid = x'00'", "flag = 2"}) {
+      CAPTURE(wrong);
+      CHECK_THROWS_AS(db->execute({std::string("UPDATE everything SET ") + wrong, {}, db::Access::write}),
+                      Error);
+    }
+  });
+}
+
+TEST_CASE("rules, partial and expression indexes, generated and default values are the database's") {
+  for (const auto dialect : test::databases()) {
+    CAPTURE(static_cast<int>(dialect));
+    fiber::run([&] {
+      const test::FreshDatabase db(dialect);
+      for (const auto& sql : orm::create_table_sql(orm::table_of<Product>(), dialect)) {
+        CAPTURE(sql);
+        db->execute_script(sql);
+      }
+      const orm::SystemScope scope(*db, "a test of rules");
+      int made = 0;
+      const auto product = [&] {
+        Product row;
+        row.name = "n" + std::to_string(++made);
+        row.code = row.name;
+        row.amount = 5;
+        return row;
+      };
+      const auto refused = [&](Product row) -> std::string {
+        try {
+          scope.insert(row);
+        } catch (const db::ConstraintError& error) {
+          return error.constraint().empty() ? "a constraint" : error.constraint();
+        }
+        return {};
+      };
+      auto row = product();
+      row.reserved = 2;
+      scope.insert(row);
+      CHECK(scope.get<Product>(row.id).free == 3);
+      row.amount = 7;
+      scope.update(row);
+      CHECK(scope.get<Product>(row.id).free == 5);
+
+      auto bad = product();
+      bad.price = Decimal<2>(-1);
+      CHECK(refused(bad) == "product_price_check");
+      bad.price = Decimal<2>(1000);
+      CHECK(refused(bad) == "product_price_check");
+      bad = product();
+      bad.reserved = 6;
+      CHECK(refused(bad) == "product_reserved_check");
+      bad = product();
+      bad.shelf = 0;
+      CHECK(refused(bad) == "product_shelf_check");
+      bad = product();
+      bad.name.clear();
+      CHECK(refused(bad) == "product_name_check");
+
+      auto same = product();
+      same.name = row.name;
+      CHECK_FALSE(refused(same).empty());
+      same.retired_at = Timestamp();
+      CHECK(refused(same).empty());  // only living rows have names of their own
+
+      auto plain = product();
+      plain.code.reset();
+      CHECK(refused(plain).empty());
+      plain = product();
+      plain.code.reset();
+      CHECK_FALSE(refused(plain).empty());  // absent equals absent here
+      plain.shelf = 1;
+      CHECK(refused(plain).empty());
+
+      auto many = product();
+      many.name = "Big";
+      many.amount = 200;
+      CHECK(refused(many).empty());
+      many = product();
+      many.name = "bIG";
+      many.amount = 200;
+      CHECK_FALSE(refused(many).empty());
+      many.amount = 5;
+      CHECK(refused(many).empty());
+
+      const std::string array = dialect == db::Dialect::sqlite ? "'[]'" : "'{}'";
+      db->execute({"INSERT INTO product (name, code, price, reserved, tags) VALUES ('by hand', 'x', 0, 0, " +
+                       array + ")",
+                   {},
+                   db::Access::write});
+      CHECK(scope.query<Product>().where(f<&Product::name> == "by hand").one().amount == 2);
+    });
+  }
+}
