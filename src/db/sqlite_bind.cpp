@@ -20,8 +20,9 @@ int bind_bytes(sqlite3_stmt* statement, int index, std::span<const std::byte> va
   return sqlite3_bind_blob64(statement, index, value.data(), value.size(), SQLITE_STATIC);
 }
 
-int bind_copy(sqlite3_stmt* statement, int index, const std::string& value) {
-  return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+int bind_copy(sqlite3_stmt* statement, int index, std::string_view value) {
+  const char* const data = value.data() ? value.data() : "";
+  return sqlite3_bind_text64(statement, index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 int bind_uuid(sqlite3_stmt* statement, int index, const Uuid& value) {
@@ -99,8 +100,14 @@ void Binder::null() { check(sqlite3_bind_null(statement_, next())); }
 void Binder::boolean(bool value) { check(sqlite3_bind_int(statement_, next(), value ? 1 : 0)); }
 void Binder::integer(std::int64_t value) { check(sqlite3_bind_int64(statement_, next(), value)); }
 void Binder::real(double value) { check(sqlite3_bind_double(statement_, next(), value)); }
-void Binder::text(std::string_view value) { check(bind_text(statement_, next(), value)); }
-void Binder::bytes(std::span<const std::byte> value) { check(bind_bytes(statement_, next(), value)); }
+void Binder::text(std::string_view value) { check(bind_copy(statement_, next(), value)); }
+void Binder::bytes(std::span<const std::byte> value) {
+  if (value.empty()) {
+    check(sqlite3_bind_zeroblob(statement_, next(), 0));
+  } else {
+    check(sqlite3_bind_blob64(statement_, next(), value.data(), value.size(), SQLITE_TRANSIENT));
+  }
+}
 void Binder::timestamp(Timestamp value) { integer(value.micros()); }
 void Binder::numeric(Numeric value) { integer(value.coefficient); }
 void Binder::date(Date value) { integer(value.days()); }

@@ -26,8 +26,7 @@ class StatementReset {
   bool& busy_;
 };
 
-/// Binds the parameters of a row one after the other; text and bytes by reference, so that they must live
-/// until end_row().
+/// Binds copies of the values of a row to the parameters, one after the other.
 class Binder final : public RowWriter {
  public:
   explicit Binder(sqlite3_stmt* statement);

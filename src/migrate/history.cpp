@@ -7,6 +7,20 @@ namespace mpf::migrate {
 using db::Access;
 using db::Dialect;
 
+namespace {
+
+/// "?" as the dialect writes it.
+std::string numbered(std::string sql, Dialect dialect) {
+  if (dialect == Dialect::sqlite) return sql;
+  int number = 0;
+  for (auto at = sql.find('?'); at != std::string::npos; at = sql.find('?', at + 1)) {
+    sql.replace(at, 1, "$" + std::to_string(++number));
+  }
+  return sql;
+}
+
+}  // namespace
+
 bool History::exists() {
   const bool sqlite = database_.dialect() == Dialect::sqlite;
   std::int64_t count = 0;
@@ -45,22 +59,26 @@ void History::prepare() {
 
 std::optional<std::string> History::checksum(const MigrationId& id) {
   std::optional<std::string> result;
-  database_.execute({"SELECT checksum FROM mpf_migration WHERE module = ? AND name = ?",
-                     {id.module, id.name},
-                     Access::read},
-                    [&](const db::Row& row) { result = std::string(row.text(0)); });
+  database_.execute(
+      {numbered("SELECT checksum FROM mpf_migration WHERE module = ? AND name = ?", database_.dialect()),
+       {id.module, id.name},
+       Access::read},
+      [&](const db::Row& row) { result = std::string(row.text(0)); });
   return result;
 }
 
 void History::add(const Migration& migration, Timestamp now) {
-  database_.execute({"INSERT INTO mpf_migration (module, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-                     {migration.id.module, migration.id.name, migration.checksum, now},
-                     Access::write});
+  database_.execute(
+      {numbered("INSERT INTO mpf_migration (module, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
+                database_.dialect()),
+       {migration.id.module, migration.id.name, migration.checksum, now},
+       Access::write});
 }
 
 void History::remove(const MigrationId& id) {
-  database_.execute(
-      {"DELETE FROM mpf_migration WHERE module = ? AND name = ?", {id.module, id.name}, Access::write});
+  database_.execute({numbered("DELETE FROM mpf_migration WHERE module = ? AND name = ?", database_.dialect()),
+                     {id.module, id.name},
+                     Access::write});
 }
 
 void check_history(const Graph& graph, const History::Records& records,

@@ -18,9 +18,8 @@ db::BulkInsert items(std::size_t rows, std::string prefix = "n") {
                         .columns = {{"name", db::ColumnType::text}, {"amount", db::ColumnType::bigint}},
                         .rows = rows,
                         .write = {}};
-  insert.write = [prefix, text = std::string()](std::size_t row, db::RowWriter& writer) mutable {
-    text = prefix + std::to_string(row);
-    writer.text(text);
+  insert.write = [prefix](std::size_t row, db::RowWriter& writer) {
+    writer.text(prefix + std::to_string(row));  // gone before the row is written
     writer.integer(static_cast<std::int64_t>(row) + 1);
   };
   return insert;

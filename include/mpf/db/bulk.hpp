@@ -12,9 +12,9 @@
 
 namespace mpf::db {
 
-/// Takes the values of one row after the other: each call is the next column of the current row. Texts
-/// and bytes must stay until the function that writes the row has returned. A value of another type than its
-/// column's is an error, as is another number of values than columns: Error(internal).
+/// Takes the values of one row after the other: each call is the next column of the current row, and has used
+/// what it is given when it returns. A value of another type than its column's is an error, as is another
+/// number of values than columns: Error(internal).
 class RowWriter {
  public:
   virtual ~RowWriter() = default;
