@@ -3,6 +3,7 @@
 #include <random>
 
 #include "migrate/support.hpp"
+#include "support/postgres.hpp"
 
 using namespace mpf;
 using orm::ColumnType;
@@ -219,6 +220,40 @@ TEST_CASE(
       for (int step = 1; step < 6; ++step) models = again.models(modules);
       migrate::Migrator(fresh.get(), models).apply();
       REQUIRE(test::catalog(*fresh) == before);
+    });
+  }
+}
+
+TEST_CASE("random models on PostgreSQL: the same") {
+  for (unsigned seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    test::run([&] {
+      const test::Modules modules;
+      Random random(seed);
+      const test::FreshDatabase database(db::Dialect::postgres);
+      auto before = std::set<std::string>{};
+      for (int step = 0; step < 5; ++step) {
+        CAPTURE(step);
+        const auto models = random.models(modules);
+        const auto tables = tables_of(models);
+        migrate::Migrator migrator(&*database, models);
+        migrator.make();
+        REQUIRE(migrator.make().empty());
+        const auto applied = migrator.apply();
+        const test::FreshDatabase fresh(db::Dialect::postgres);
+        const auto wanted = test::catalog_of(tables, *fresh);
+        REQUIRE(test::catalog(*database) == wanted);
+        for (auto id = applied.rbegin(); id != applied.rend(); ++id) {
+          const auto statuses = migrator.show();
+          const auto now = std::ranges::find(statuses, *id, &migrate::MigrationStatus::id);
+          if (now->state == migrate::MigrationState::applied) migrator.rollback(id->module, id->name);
+        }
+        REQUIRE(test::catalog(*database) == before);
+        migrator.apply();
+        REQUIRE(test::catalog(*database) == wanted);
+        fill(*database, tables);
+        before = wanted;
+      }
     });
   }
 }

@@ -15,6 +15,7 @@
 #include <mpf/migrate/migrator.hpp>
 #include <mpf/orm/ddl.hpp>
 
+#include "orm/ddl.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mpf::test {
@@ -122,9 +123,36 @@ inline std::vector<std::string> checks_in(const std::string& sql) {
   return result;
 }
 
-/// All that SQLite knows about the tables but history's: independent of the order of columns and of how a
-/// table came to be.
+inline std::set<std::string> postgres_catalog(db::Database& database) {
+  std::set<std::string> result;
+  const auto add = [&](const std::string& what, const std::string& sql) {
+    for (const auto& row : texts(database, sql)) result.insert(what + " " + row);
+  };
+  const std::string ours = "c.relnamespace = 'public'::regnamespace AND c.relname <> 'mpf_migration'";
+  add("column",
+      "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull::text, "
+      "a.attgenerated::text, a.attidentity::text, coalesce(pg_get_expr(d.adbin, d.adrelid), '') FROM "
+      "pg_class c "
+      "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN "
+      "pg_attrdef d "
+      "ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relkind = 'r' AND " +
+          ours);
+  // Primary keys keep the name that they were made with, which nothing refers to.
+  add("constraint",
+      "SELECT c.relname::text, CASE WHEN k.contype = 'p' THEN '' ELSE k.conname::text END, "
+      "pg_get_constraintdef(k.oid) FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid WHERE " +
+          ours);
+  add("index",
+      "SELECT pg_get_indexdef(i.indexrelid) FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid WHERE NOT "
+      "i.indisprimary AND " +
+          ours);
+  return result;
+}
+
+/// All that the database knows about the tables but history's: independent of the order of columns and of
+/// how a table came to be.
 inline std::set<std::string> catalog(db::Database& database) {
+  if (database.dialect() == db::Dialect::postgres) return postgres_catalog(database);
   std::set<std::string> result;
   const auto tables =
       texts(database,
@@ -162,6 +190,23 @@ inline std::set<std::string> catalog(db::Database& database) {
 }
 
 /// The catalog that these tables should give.
+inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables, db::Database& empty) {
+  for (const auto& each : tables) {  // references may go in circles: they come last
+    auto bare = each;
+    for (auto& column : bare.columns) column.references.reset();
+    for (const auto& sql : orm::create_table_sql(bare, empty.dialect())) empty.execute_script(sql);
+  }
+  for (const auto& each : tables) {
+    for (const auto& column : each.columns) {
+      if (!column.references) continue;
+      empty.execute_script("ALTER TABLE " + orm::ddl::quote(each.name) + " ADD CONSTRAINT " +
+                           orm::ddl::quote(orm::ddl::reference_name(each.name, column)) + " FOREIGN KEY (" +
+                           orm::ddl::quote(column.name) + ") " + orm::ddl::references(*column.references));
+    }
+  }
+  return catalog(empty);
+}
+
 inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables) {
   const TempDir dir;
   const auto database = db::open_sqlite({.file = dir.path() / "model.db"});
