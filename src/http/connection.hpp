@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +63,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void respond(Response response);
   void respond_file(Response response);
   void append_head(const Response& response, int status, std::optional<std::uint64_t> length);
-  void send_all(std::string_view first, std::string_view second);
+  void send_all(std::initializer_list<std::string_view> texts);  ///< at most four
   void send_all(iovec* pieces, int count);
   void wait_writable();
   void settle() noexcept;

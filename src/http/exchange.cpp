@@ -189,14 +189,14 @@ void Connection::respond(Response response) {
       status = evaluate_conditions(request_, {0, *etag, {}});
     if (status == 412) status = 200;  // conditions other than If-None-Match are the handler's matter
   }
-  const std::string_view body =
-      response.shared_body ? std::string_view(*response.shared_body) : response.body;
+  const std::string_view shared = response.shared_body ? *response.shared_body : std::string_view();
+  const std::size_t length = response.body.size() + shared.size() + response.body_end.size();
   output_.clear();
-  append_head(response, status, body.size());
-  if (request_.method == Method::head || has_no_body(status)) return send_all(output_, {});
-  if (body.size() > copied_body) return send_all(output_, body);
-  output_ += body;
-  send_all(output_, {});
+  append_head(response, status, length);
+  if (request_.method == Method::head || has_no_body(status)) return send_all({output_});
+  if (length > copied_body) return send_all({output_, response.body, shared, response.body_end});
+  output_.append(response.body).append(shared).append(response.body_end);
+  send_all({output_});
 }
 
 void Connection::respond_file(Response response) {
@@ -234,7 +234,7 @@ void Connection::respond_file(Response response) {
   output_.clear();
   append_head(response, selection.status, selection.length);
   if (request_.method == Method::head || has_no_body(selection.status) || selection.length == 0) {
-    return send_all(output_, {});
+    return send_all({output_});
   }
   std::string_view head = output_;
   std::uint64_t offset = selection.offset;
@@ -248,7 +248,7 @@ void Connection::respond_file(Response response) {
                    body.path.string());
       throw Gone{};  // the length has been promised: only closing tells the client
     }
-    send_all(head, {piece.data(), wanted});
+    send_all({head, std::string_view(piece.data(), wanted)});
     head = {};
     offset += wanted;
     left -= wanted;
@@ -286,10 +286,14 @@ void Connection::append_head(const Response& response, int status, std::optional
   output_ += "\r\n\r\n";
 }
 
-void Connection::send_all(std::string_view first, std::string_view second) {
-  std::array<iovec, 2> pieces{
-      {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}}};
-  send_all(pieces.data(), second.empty() ? 1 : 2);
+void Connection::send_all(std::initializer_list<std::string_view> texts) {
+  std::array<iovec, 4> pieces;
+  int count = 0;
+  for (const std::string_view text : texts) {
+    if (text.empty()) continue;
+    pieces[static_cast<std::size_t>(count++)] = {const_cast<char*>(text.data()), text.size()};
+  }
+  send_all(pieces.data(), count);
 }
 
 void Connection::send_all(iovec* pieces, int count) {

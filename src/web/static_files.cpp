@@ -1,7 +1,5 @@
 #include <mpf/web/static_files.hpp>
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -12,6 +10,8 @@
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/fiber/fiber.hpp>
+
+#include "web/gzip.hpp"
 
 namespace mpf::web {
 
@@ -32,44 +32,6 @@ struct PreparedFile {
   bool immutable = false;
 };
 
-bool is_text(std::string_view content_type) noexcept {
-  return content_type.starts_with("text/") || content_type.find("json") != std::string_view::npos ||
-         content_type.find("xml") != std::string_view::npos || content_type == "application/wasm";
-}
-
-std::shared_ptr<const std::string> compressed(std::string_view content) {
-  z_stream stream{};
-  constexpr int gzip_format = 15 + 16;
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, gzip_format, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-    return nullptr;
-  std::string out(deflateBound(&stream, static_cast<uLong>(content.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (!done || out.size() > content.size() * 9 / 10) return nullptr;
-  return std::make_shared<const std::string>(std::move(out));
-}
-
-/// "gzip", with or without a weight that is not zero, or "*".
-bool accepts_gzip(std::string_view header) {
-  for (const std::string_view part : split(header, ',')) {
-    const std::size_t semicolon = std::min(part.find(';'), part.size());
-    const std::string_view coding = trim(part.substr(0, semicolon));
-    if (!iequals(coding, "gzip") && coding != "*") continue;
-    std::string weight;
-    for (const char c : part.substr(semicolon)) {
-      if (c != ' ' && c != '\t') weight += c;
-    }
-    const bool refused = weight.starts_with(";q=0") && weight.find_first_not_of("0.", 3) == std::string::npos;
-    return !refused;
-  }
-  return false;
-}
-
 PreparedFile prepare(std::string_view path, std::string_view content) {
   PreparedFile file;
   file.content_type = http::content_type_for(path);
@@ -78,7 +40,8 @@ PreparedFile prepare(std::string_view path, std::string_view content) {
   file.immutable = has_content_hash(path);
   if (content.size() >= worth_compressing && content.size() < 64u * 1024 * 1024 &&
       is_text(file.content_type)) {
-    file.gzip = compressed(content);
+    std::string smaller = gzip(content, 9);
+    if (!smaller.empty()) file.gzip = std::make_shared<const std::string>(std::move(smaller));
   }
   return file;
 }
@@ -87,11 +50,11 @@ Response answer(const PreparedFile& file, const Request& request) {
   Response response;
   response.headers.add("Content-Type", file.content_type);
   response.headers.add("Cache-Control", file.immutable ? for_a_year : revalidated);
-  const bool gzip = file.gzip && accepts_gzip(request.header("Accept-Encoding"));
+  const bool compressed = file.gzip && accepts_gzip(request);
   if (file.gzip) response.headers.add("Vary", "Accept-Encoding");
-  if (gzip) response.headers.add("Content-Encoding", "gzip");
-  response.headers.add("ETag", "\"" + file.etag + (gzip ? "-gz\"" : "\""));
-  response.shared_body = gzip ? file.gzip : file.content;
+  if (compressed) response.headers.add("Content-Encoding", "gzip");
+  response.headers.add("ETag", "\"" + file.etag + (compressed ? "-gz\"" : "\""));
+  response.shared_body = compressed ? file.gzip : file.content;
   return response;
 }
 

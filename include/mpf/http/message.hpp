@@ -136,8 +136,10 @@ struct Response {
   Headers headers;
   std::string body;
   std::optional<FileBody> file;  ///< instead of body
-  /// Instead of body: text that lives elsewhere (a cache, the program); kept alive until it is sent.
+  /// Sent behind body, without a copy: text that lives elsewhere (a cache, the program); kept alive until
+  /// then.
   std::shared_ptr<const std::string> shared_body;
+  std::string body_end;  ///< sent behind shared_body
 
   static Response text(std::string body, int status = 200);
   static Response html(std::string body, int status = 200);
