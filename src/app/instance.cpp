@@ -7,6 +7,7 @@
 
 #include <mpf/base/error.hpp>
 #include <mpf/cache/epochs.hpp>
+#include <mpf/db/postgres.hpp>
 #include <mpf/db/sqlite.hpp>
 #include <mpf/telemetry/log.hpp>
 
@@ -106,7 +107,28 @@ void Instance::run(const std::function<void()>& body) { spawn(body, "main").get(
 void Instance::open() {
   if (db_) return;
   const auto& own = settings<DatabaseSettings>();
-  std::filesystem::path file = own.file;
+  std::string url = own.url.reveal();
+  if (const auto given = start_.environment.find("DATABASE_URL");
+      given != start_.environment.end() && url.empty() && own.file.empty()) {
+    url = given->second;
+  }
+  if (url.starts_with("postgres:") || url.starts_with("postgresql:")) {
+    db::PostgresOptions options;
+    options.url = Secret(std::move(url));
+    options.application_name = options_.name;
+    options.pipelines = static_cast<std::size_t>(own.pipelines);
+    options.owned = static_cast<std::size_t>(own.owned_connections);
+    options.statement_timeout = own.statement_timeout;
+    options.lock_timeout = own.lock_timeout;
+    options.transaction_pooler = own.transaction_pooler;
+    db_ = db::open_postgres(std::move(options));
+    return;
+  }
+  constexpr std::string_view sqlite = "sqlite:";
+  if (!url.empty() && !url.starts_with(sqlite)) {
+    throw Error(ErrorKind::configuration, "database.url must begin with sqlite: or postgres://");
+  }
+  std::filesystem::path file = url.empty() ? own.file : std::filesystem::path(url.substr(sqlite.size()));
   if (file.empty()) file = data_folder() / (options_.name + ".db");
   fiber::offload([&] { make_folder(file.parent_path(), "database.file"); });
   db_ = db::open_sqlite({.file = file,

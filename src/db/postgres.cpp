@@ -14,6 +14,7 @@
 
 #include "db/postgres_copy.hpp"
 #include "db/postgres_session.hpp"
+#include "db/query_timer.hpp"
 #include "fiber/loop_impl.hpp"
 
 namespace mpf::db {
@@ -44,9 +45,15 @@ class PostgresDatabase final : public Database {
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
     if (!fiber::in_fiber()) return in_fiber([&] { return execute(statement, on_row); });
+    const QueryTimer timer(statement.origin);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute(statement, on_row);
     }
+    return execute_alone(statement, on_row);
+  }
+
+  /// Outside of the fiber's transaction.
+  std::uint64_t execute_alone(const Statement& statement, const RowSink& on_row) {
     const bool write = statement.access == Access::write;
     if ((write && on_row) || (statement.stream && !write)) return execute_owned(statement, on_row);
     for (int attempt = 0;; ++attempt) {
@@ -75,6 +82,7 @@ class PostgresDatabase final : public Database {
   std::uint64_t execute_batch(std::span<const Statement> statements, const BatchSink& on_row) override {
     if (statements.empty()) return 0;
     if (!fiber::in_fiber()) return in_fiber([&] { return execute_batch(statements, on_row); });
+    const QueryTimer timer(statements.front().origin, statements.size());
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute_batch(statements, on_row);
     }
@@ -122,9 +130,9 @@ class PostgresDatabase final : public Database {
     const std::unique_lock lock(counting_);
     if (counters_ended_ >= needed) return counter_;
     const std::uint64_t number = ++counters_begun_;
-    const auto scope = current_.set(nullptr);  // a transaction of this fiber may see an older state
-    execute({"SELECT pg_current_snapshot()::text", {}, Access::read},
-            [&](const Row& row) { counter_ = std::hash<std::string_view>{}(row.text(0)); });
+    // A transaction of this fiber may see an older state.
+    execute_alone({"SELECT pg_current_snapshot()::text", {}, Access::read},
+                  [&](const Row& row) { counter_ = std::hash<std::string_view>{}(row.text(0)); });
     counters_ended_ = number;
     return counter_;
   }

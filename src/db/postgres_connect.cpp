@@ -110,6 +110,32 @@ Address::Address(const PostgresOptions& options, const std::string& url)
   description_ = fmt::format("postgres:{}{}{}/{}", host, port.empty() ? "" : ":", port, database);
 }
 
+std::string Address::text() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  bool database_seen = false;
+  for (const auto& [key, value] : settings_) {
+    if (key == "dbname" && !std::exchange(database_seen, true) && value.find("://") != std::string::npos) {
+      PQconninfoOption* const parts = PQconninfoParse(value.c_str(), nullptr);
+      for (const PQconninfoOption* each = parts; each && each->keyword; ++each) {
+        if (each->val) all.emplace_back(each->keyword, each->val);
+      }
+      PQconninfoFree(parts);
+    } else {
+      all.emplace_back(key, value);
+    }
+  }
+  std::string text = fmt::format("connect_timeout={}", std::max<std::int64_t>(timeout_.count() / 1000, 2));
+  for (const auto& [key, value] : all) {
+    text += " " + key + "='";
+    for (const char c : value) {
+      if (c == '\'' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += "'";
+  }
+  return text;
+}
+
 void on_own_thread(const std::function<void(const std::atomic<bool>& stop)>& fn) {
   std::atomic<bool> stop{false};
   std::exception_ptr error;

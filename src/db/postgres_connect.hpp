@@ -40,6 +40,9 @@ class Address {
   /// "postgres:host:port/database", without secrets.
   const std::string& description() const noexcept { return description_; }
 
+  /// All of it as one text, with the password: for libpqxx.
+  std::string text() const;
+
   /// Connects, in a fiber. Throws ConnectionLost or Error(configuration). The connection is non-blocking, in
   /// pipeline mode.
   ConnectionHandle connect() const;

@@ -57,6 +57,11 @@ std::string_view sqlstate_of(const pg_result* result) noexcept {
   return state ? state : "";
 }
 
+std::string last_error(const pg_conn* connection) {
+  const std::string_view text = trim(PQerrorMessage(connection));
+  return std::string(text.substr(0, text.find('\n')));
+}
+
 void throw_error(const pg_result* result, const std::string& where, std::string_view sql) {
   const std::string state(sqlstate_of(result));
   std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+struct pg_conn;
 struct pg_result;
 
 namespace mpf::db::postgres {
@@ -13,6 +14,9 @@ std::string_view sqlstate_of(const pg_result* result) noexcept;
 namespace sqlstate {
 inline constexpr std::string_view query_canceled = "57014", stale_plan = "0A000", no_such_statement = "26000";
 }
+
+/// What libpq says last about a connection, in one line: after a loss it repeats itself.
+std::string last_error(const pg_conn* connection);
 
 /// Throws what an error result stands for (see error.hpp). `where` is the database's description.
 [[noreturn]] void throw_error(const pg_result* result, const std::string& where, std::string_view sql);

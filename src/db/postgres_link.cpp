@@ -149,7 +149,7 @@ Request& Link::send(std::span<const std::string> before, std::string_view sql,
   }
   // Ends the request, and hands everything to the socket.
   if (!sent || PQpipelineSync(connection_.get()) != 1) {
-    const std::string why(trim(PQerrorMessage(connection_.get())));
+    const std::string why = last_error(connection_.get());
     forget(request);
     break_off(why);
     throw_lost(sql);
@@ -200,7 +200,7 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
                                      lengths_.data(), formats_.data(), 1) == 1;
   }
   ++request.commands;
-  if (!sent) throw ConnectionLost(fmt::format("{}: {}", where_, trim(PQerrorMessage(c))));
+  if (!sent) throw ConnectionLost(fmt::format("{}: {}", where_, last_error(c)));
 }
 
 /// Nobody waits for it.
@@ -226,7 +226,7 @@ void Link::deallocate_evicted() {
 void Link::flush() {
   const int left = PQflush(connection_.get());
   if (left < 0) {
-    break_off(std::string(trim(PQerrorMessage(connection_.get()))));
+    break_off(last_error(connection_.get()));
   } else if (left > 0 && !writing_) {
     watch_writes();
   }
@@ -257,7 +257,7 @@ void Link::watch_writes() {
 void Link::on_readable() {
   if (PQconsumeInput(connection_.get()) != 1) {
     if (!plain_) drain();  // what came before the end: mostly the reason
-    if (!broken_) break_off(std::string(trim(PQerrorMessage(connection_.get()))));
+    if (!broken_) break_off(last_error(connection_.get()));
     return;
   }
   if (plain_) {
@@ -272,7 +272,7 @@ void Link::drain() {
   while (head_ && !broken_ && PQisBusy(c) == 0) {
     Result result(PQgetResult(c));
     if (!result) {
-      if (PQstatus(c) == CONNECTION_BAD) return break_off(std::string(trim(PQerrorMessage(c))));
+      if (PQstatus(c) == CONNECTION_BAD) return break_off(last_error(c));
       continue;  // between two commands
     }
     try {
@@ -281,7 +281,7 @@ void Link::drain() {
       return break_off("no memory for a result");
     }
   }
-  if (!broken_ && PQstatus(c) == CONNECTION_BAD) break_off(std::string(trim(PQerrorMessage(c))));
+  if (!broken_ && PQstatus(c) == CONNECTION_BAD) break_off(last_error(c));
 }
 
 void Link::accept(Request& request, Result result) {
@@ -303,7 +303,8 @@ void Link::accept(Request& request, Result result) {
     }
     case PGRES_FATAL_ERROR:
       if (PQstatus(connection_.get()) == CONNECTION_BAD && sqlstate_of(result.get()).empty()) {
-        break_off(std::string(trim(PQresultErrorMessage(result.get()))));
+        const std::string_view why = trim(PQresultErrorMessage(result.get()));
+        break_off(std::string(why.substr(0, why.find('\n'))));
         return;
       }
       if (!request.result || PQresultStatus(request.result.get()) != PGRES_FATAL_ERROR) {

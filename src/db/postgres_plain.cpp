@@ -19,7 +19,7 @@ void Link::begin_plain(std::string_view sql) {
   PGconn* const c = connection_.get();
   const std::string text(sql);
   if (PQexitPipelineMode(c) != 1 || PQsendQuery(c, text.c_str()) != 1) {
-    break_off(std::string(trim(PQerrorMessage(c))));
+    break_off(last_error(c));
     throw_lost(sql);
   }
   plain_ = true;
@@ -76,7 +76,7 @@ Result Link::finish_plain() {
   }
   plain_ = false;
   if (!broken_ && PQstatus(connection_.get()) == CONNECTION_BAD) {
-    break_off(std::string(trim(PQerrorMessage(connection_.get()))));
+    break_off(last_error(connection_.get()));
   }
   if (!broken_ && PQenterPipelineMode(connection_.get()) != 1) break_off("it left its pipeline mode");
   const bool undone = broken_ || sqlstate_of(error.get()) == sqlstate::query_canceled;

@@ -103,6 +103,7 @@ LoopPool::Lease::~Lease() {
 }
 
 void LoopPool::throw_late() const {
+  if (last_failure_) std::rethrow_exception(last_failure_);  // there were none to wait for
   throw Error(ErrorKind::unavailable,
               fmt::format("all connections to {} were in use for {} ms: raise `pipelines` or `owned`, or end "
                           "transactions sooner",

@@ -12,6 +12,7 @@
 #include <mpf/fiber/local.hpp>
 #include <mpf/fiber/sync.hpp>
 
+#include "db/query_timer.hpp"
 #include "db/sqlite_connection.hpp"
 #include "db/sqlite_session.hpp"
 #include "db/sqlite_writer.hpp"
@@ -132,6 +133,7 @@ class SqliteDatabase final : public Database {
   std::string description() const override { return "sqlite:" + options_.file.string(); }
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
+    const QueryTimer timer(statement.origin);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute(statement, on_row);
     }

@@ -41,7 +41,9 @@ class Postgres {
     });
   }
 
-  /// Starts one. `settings` are lines for postgresql.conf, `access` replaces pg_hba.conf.
+  /// Starts one. `settings` are lines for postgresql.conf, `access` replaces pg_hba.conf. With "ssl = on" it
+  /// makes itself a certificate for localhost and 127.0.0.1: server.crt and server.key in its folder, to be
+  /// named in the settings as "../server.crt".
   explicit Postgres(const std::string& settings = {}, const std::string& access = {}) {
     const std::filesystem::path tools = tools_folder();
     const passwd* const user = unprivileged_user();
@@ -107,6 +109,18 @@ class Postgres {
   /// Starts it again after kill(), on the same port, with the same data; returns when it answers.
   void start() { expect(command("start"), "ok"); }
 
+  /// Puts a PgBouncer in front of the server, pooling by transaction; returns its port.
+  std::uint16_t pooler() {
+    const std::uint16_t port = free_port();
+    std::ofstream(folder_ / "pgbouncer.ini")
+        << "[databases]\n* = host=" << socket_folder() << " port=" << port_
+        << " user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << port
+        << "\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 3\n"
+        << "pidfile = pgbouncer.pid\nlogfile = pgbouncer.log\n";
+    expect(command("pgbouncer"), "ok");
+    return port;
+  }
+
   /// Runs an SQL script as superuser; returns what psql printed, unaligned, without headers.
   std::string psql(const std::string& database, const std::string& sql) {
     std::ofstream(folder_ / "script.sql") << sql;
@@ -158,17 +172,22 @@ class Postgres {
 
   static constexpr const char* script = R"sh(
 cd "$1" || exit 1
-PATH=$2:$PATH
+PATH=$2:$PATH:/usr/sbin
 dir=$1 port=$3
 unset PGDATA PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGPASSWORD
 export PGHOST=$dir PGPORT=$port PGUSER=postgres LC_ALL=C
 trap '' INT HUP TERM PIPE
 start() { pg_ctl -D data -w -t 60 -l log start >pg_ctl.log 2>&1; }
-finish() { pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; cd /; rm -rf "$dir"/* ; exit; }
+finish() { [ ! -f pgbouncer.pid ] || kill "$(cat pgbouncer.pid)"; pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; cd /; rm -rf "$dir"/* ; exit; }
 initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
   { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; exit 1; }
 cat settings >>data/postgresql.conf
 [ ! -f access ] || cp access data/pg_hba.conf
+if grep -q '^ssl = on' settings; then
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout server.key -out server.crt \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 >openssl.log 2>&1 ||
+    { echo "no certificate: $(tail -n 3 openssl.log | tr '\n' ' ')"; exit 1; }
+fi
 start || { echo "the server did not start: $(tail -n 3 log | tr '\n' ' ')"; finish; }
 echo ready
 while read -r verb name; do
@@ -176,6 +195,7 @@ while read -r verb name; do
     createdb) createdb -T template0 "$name" >command.log 2>&1 ;;
     dropdb) dropdb -f "$name" >command.log 2>&1 ;;
     psql) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$name" -f script.sql >script.out 2>&1 ;;
+    pgbouncer) pgbouncer -d pgbouncer.ini >command.log 2>&1 ;;
     start) rm -f data/postmaster.pid; start ;;
     *) false ;;
   esac && echo ok || echo "failed: $verb $name: $(cat command.log pg_ctl.log 2>/dev/null | tail -n 3 | tr '\n' ' ')"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <mpf/base/reflect.hpp>
+#include <mpf/base/secret.hpp>
 #include <mpf/config/options.hpp>
 #include <mpf/telemetry/logger.hpp>
 
@@ -43,6 +44,7 @@ struct HttpSettings {
   std::chrono::milliseconds shutdown_grace{10'000};
   std::vector<std::string> trusted_proxies;
   bool log_requests = true;
+  bool compress = true;
 
   static constexpr auto describe() {
     using config::help;
@@ -62,19 +64,39 @@ struct HttpSettings {
         field<&HttpSettings::shutdown_grace>(help("for running requests and tasks when stopping")),
         field<&HttpSettings::trusted_proxies>(
             help("addresses whose X-Forwarded-For and X-Forwarded-Proto count")),
-        field<&HttpSettings::log_requests>(help("a log line for each request")));
+        field<&HttpSettings::log_requests>(help("a log line for each request")),
+        field<&HttpSettings::compress>(help("text for clients that take gzip; off when a proxy does it")));
   }
 };
 
 /// Section "database".
 struct DatabaseSettings {
+  Secret url;
   std::filesystem::path file;
   std::chrono::milliseconds busy_timeout{10'000};
   bool durable = false;
+  std::int64_t pipelines = 2;
+  std::int64_t owned_connections = 8;
+  std::chrono::milliseconds statement_timeout{30'000};
+  std::chrono::milliseconds lock_timeout{10'000};
+  bool transaction_pooler = false;
 
   static constexpr auto describe() {
     using config::help;
     return mpf::describe(
+        field<&DatabaseSettings::url>(
+            help("sqlite:PATH or postgres://user:password@host:port/database; default: the environment's "
+                 "DATABASE_URL, else the file")),
+        field<&DatabaseSettings::pipelines>(
+            help("PostgreSQL: connections of each loop for statements outside of transactions"),
+            config::min(1), config::max(100)),
+        field<&DatabaseSettings::owned_connections>(
+            help("PostgreSQL: connections of each loop for transactions, at most"), config::min(1),
+            config::max(1000)),
+        field<&DatabaseSettings::statement_timeout>(help("PostgreSQL: of one statement")),
+        field<&DatabaseSettings::lock_timeout>(help("PostgreSQL: wait for a lock that others hold")),
+        field<&DatabaseSettings::transaction_pooler>(
+            help("PostgreSQL is reached through PgBouncer that pools by transaction")),
         field<&DatabaseSettings::file>(
             help("SQLite file; default: <application name>.db in the data folder")),
         field<&DatabaseSettings::busy_timeout>(help("wait for another process that writes")),

@@ -1,0 +1,342 @@
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/sync.hpp>
+
+#include "db/database.hpp"
+
+using namespace mpf;
+using namespace mpf::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Steady = fiber::SteadyClock;
+
+/// Stands between a client and the server, and does harm after a number of bytes from the server.
+class Gate {
+ public:
+  enum class Harm { none, delay, cut, garble, silence };
+
+  explicit Gate(std::uint16_t server)
+      : server_(server), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(listener_, 64) == 0);
+    REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+  ~Gate() {
+    stopping_ = true;
+    acceptor_.join();
+    for (auto& each : pumps_) each.join();
+    ::close(listener_);
+  }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  std::uint16_t port() const noexcept { return port_; }
+
+  /// For connections from now on.
+  void plan(Harm harm, std::size_t after, unsigned char with = 0) {
+    const std::scoped_lock lock(mutex_);
+    harm_ = harm;
+    after_ = after;
+    with_ = with;
+  }
+
+ private:
+  void accept_all() {
+    while (!stopping_) {
+      pollfd waited{listener_, POLLIN, 0};
+      if (::poll(&waited, 1, 10) <= 0) continue;
+      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (client >= 0) pumps_.emplace_back([this, client] { pump(client); });
+    }
+  }
+
+  void pump(int client) {
+    const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    Harm harm;
+    std::size_t left;
+    unsigned char with;
+    {
+      const std::scoped_lock lock(mutex_);
+      harm = harm_;
+      left = after_;
+      with = with_;
+    }
+    bool open = ::connect(server, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    while (open && !stopping_) {
+      pollfd ends[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+      if (::poll(ends, 2, 10) <= 0) continue;
+      unsigned char bytes[4096];
+      if (ends[0].revents != 0) {
+        const auto got = ::recv(client, bytes, sizeof bytes, 0);
+        open = got > 0 && ::send(server, bytes, static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
+      }
+      if (open && ends[1].revents != 0) {
+        const auto got = ::recv(server, bytes, sizeof bytes, 0);
+        auto size = static_cast<std::size_t>(got > 0 ? got : 0);
+        const bool now = harm != Harm::none && size > left;
+        if (now) {
+          if (harm == Harm::delay) std::this_thread::sleep_for(30ms);
+          if (harm == Harm::cut) size = left;
+          if (harm == Harm::garble) bytes[left] ^= with;
+          if (harm == Harm::silence) size = 0;
+        }
+        if (size > 0 && ::send(client, bytes, size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) open = false;
+        if (now && harm == Harm::cut) open = false;
+        if (now && harm != Harm::silence) harm = Harm::none;
+        left -= std::min(left, size);
+        if (now && harm == Harm::silence) left = 0;
+        open = open && got > 0;
+      }
+    }
+    ::close(client);
+    ::close(server);
+  }
+
+  const std::uint16_t server_;
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  Harm harm_ = Harm::none;
+  std::size_t after_ = 0;
+  unsigned char with_ = 0;
+  std::vector<std::thread> pumps_;
+  std::thread acceptor_;
+};
+
+}  // namespace
+
+TEST_CASE("postgres: killed and restarted under load, it comes back within a second, and no fiber is stuck") {
+  Postgres server("synchronous_commit = on");  // or kill -9 loses what was committed last
+  fiber::run(
+      [&] {
+        auto options = server.fresh();
+        options.acquire_timeout = 200ms;
+        const auto db = db::open_postgres(options);
+        db->execute_script("CREATE TABLE t (x bigint)");
+        std::atomic<bool> stop{false};
+        std::atomic<int> failed{0};
+        std::atomic<int> served{0};
+        std::atomic<int> wrong{0};
+        std::atomic<std::int64_t> written{0};
+        std::vector<fiber::Fiber<>> load;
+        const auto typed = [&](const std::function<void()>& work) {
+          try {
+            work();
+            ++served;
+          } catch (const db::ConnectionLost&) {
+            ++failed;
+          }
+        };
+        for (int i = 0; i < 30; ++i) {
+          load.push_back(fiber::spawn(
+              [&, i] {
+                while (!stop) {
+                  typed([&] { wrong += number(*db, "SELECT $1", {std::int64_t{7}}) != 7; });
+                  if (i % 3 == 0) {
+                    typed([&] {
+                      db->transaction([&](db::Transaction&) {
+                        db->execute(write("INSERT INTO t VALUES (1)"));
+                        db->execute(write("INSERT INTO t VALUES (2)"));
+                      });
+                      ++written;
+                    });
+                  }
+                  fiber::yield();
+                }
+              },
+              {.loop = &fiber::Loop::current()->runtime().next_loop()}));
+        }
+        const auto until = [&](const auto& reached) {
+          while (!reached()) fiber::sleep_for(1ms);
+        };
+        for (int round = 0; round < 2; ++round) {
+          const int before = served;
+          until([&] { return served > before + 200; });
+          const int failures = failed;
+          fiber::offload([&] { server.kill(); });
+          until([&] { return failed > failures + 30; });
+          server.start();
+          const auto back = Steady::now();
+          const int now = served;
+          until([&] { return served > now + 30; });
+          CHECK(Steady::now() - back < 1s);
+        }
+        stop = true;
+        for (auto& each : load) each.get();
+        CHECK(wrong == 0);
+        // Both rows or none; what was under way when the server died may count as well.
+        const auto rows = number(*db, "SELECT count(*) FROM t");
+        CHECK(rows % 2 == 0);
+        CHECK(rows >= 2 * written);
+        CHECK(number(*db, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") <= 20);
+      },
+      {.loops = 2});
+}
+
+TEST_CASE("postgres: a connection that is delayed, cut, garbled or silent gives typed errors in time") {
+  Gate gate(Postgres::shared().port());
+  std::mt19937 dice(20261121);
+  const auto any = [&](std::size_t least, std::size_t most) {
+    return std::uniform_int_distribution<std::size_t>(least, most)(dice);
+  };
+  fiber::run([&] {
+    auto options = Postgres::shared().fresh();
+    const auto witness = db::open_postgres(options);
+    options.host = "127.0.0.1";
+    options.port = gate.port();
+    options.application_name = "through the gate";
+    options.tls = db::PostgresOptions::Tls::disable;
+    options.connect_timeout = 150ms;
+    options.acquire_timeout = 150ms;
+    options.statement_timeout = 100ms;
+    options.answer_grace = 100ms;
+    int errors = 0;
+    for (int round = 0; round < 50; ++round) {
+      CAPTURE(round);
+      using Harm = Gate::Harm;
+      const Harm harm = std::array{Harm::delay, Harm::cut, Harm::garble, Harm::silence}[any(0, 3)];
+      gate.plan(harm, any(0, round % 2 == 0 ? 500 : 2'500), static_cast<unsigned char>(any(1, 255)));
+      const auto begun = Steady::now();
+      try {
+        const auto db = db::open_postgres(options);
+        for (int i = 0; i < 4; ++i) {
+          std::vector<fiber::Fiber<>> fibers;
+          for (int k = 0; k < 3; ++k) {
+            fibers.push_back(fiber::spawn([&] {
+              try {
+                std::size_t size = 0;
+                db->execute(read("SELECT repeat('x', 300), i FROM generate_series(1, 3) AS s(i)"),
+                            [&](const db::Row& row) { size += row.text(0).size(); });
+                if (harm == Harm::delay) CHECK(size == 900);
+              } catch (const Error&) {
+                ++errors;
+              }
+            }));
+          }
+          for (auto& each : fibers) each.get();
+          db->transaction([&](db::Transaction&) { number(*db, "SELECT 1::bigint"); });
+        }
+      } catch (const Error&) {
+        ++errors;
+        CHECK(harm != Harm::delay);
+      }
+      CHECK(Steady::now() - begun < 10s);
+    }
+    CHECK(errors > 10);
+    const fiber::DeadlineScope limit(30s);
+    while (number(*witness,
+                  "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'through the gate'") > 0) {
+      fiber::sleep_for(5ms);
+    }
+  });
+}
+
+TEST_CASE("postgres: behind a pooler that lends another session for each transaction") {
+  fiber::run([&] {
+    auto options = Postgres::shared().fresh();
+    options.host = "127.0.0.1";
+    options.port = Postgres::shared().pooler();
+    options.tls = db::PostgresOptions::Tls::disable;
+    options.transaction_pooler = true;
+    const ItemDatabase world(options);
+    std::vector<fiber::Fiber<>> fibers;
+    for (int i = 0; i < 30; ++i) {
+      fibers.push_back(fiber::spawn([&, i] {
+        for (int k = 0; k < 10; ++k) {
+          CHECK(number(world.db, "SELECT $1 + 1", {std::int64_t{k}}) == k + 1);
+          world.db.transaction([&](db::Transaction&) {
+            world.add(std::to_string(i) + "-" + std::to_string(k));
+            CHECK_THROWS_AS(world.db.transaction([&](db::Transaction&) {
+              world.add(std::to_string(i) + "-" + std::to_string(k));
+            }),
+                            db::ConstraintError);
+          });
+        }
+      }));
+    }
+    for (auto& each : fibers) each.get();
+    CHECK(world.count() == 300);
+    try {
+      const fiber::DeadlineScope limit(50ms);
+      number(world.db, endless_query);
+      FAIL("it ended");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::timeout);
+    }
+    CHECK(world.count() == 300);
+  });
+}
+
+TEST_CASE("postgres: over TLS, with SCRAM, and with nobody in between") {
+  Postgres server(
+      "ssl = on\nssl_cert_file = '../server.crt'\nssl_key_file = '../server.key'\n"
+      "password_encryption = 'scram-sha-256'",
+      "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256");
+  fiber::run([&] {
+    server.psql("postgres", "CREATE ROLE app LOGIN PASSWORD 'correct horse'");
+    db::PostgresOptions options;
+    options.host = "127.0.0.1";
+    options.port = server.port();
+    options.database = "postgres";
+    options.user = "app";
+    options.password = Secret("correct horse");
+    options.tls = db::PostgresOptions::Tls::verify_full;
+    options.root_certificate = server.folder() / "server.crt";
+    options.acquire_timeout = 500ms;
+    const auto kind_of = [](const db::PostgresOptions& with) {
+      try {
+        db::open_postgres(with);
+      } catch (const Error& error) {
+        CHECK(std::string(error.what()).find("horse") == std::string::npos);
+        return error.kind();
+      }
+      return ErrorKind::not_found;
+    };
+    {
+      const auto db = db::open_postgres(options);
+      bool encrypted = false;
+      db->execute(read("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
+                  [&](const db::Row& row) { encrypted = row.boolean(0); });
+      CHECK(encrypted);
+      // Large values both ways: the encrypted stream is read to its end.
+      const std::string large(3'000'000, 'x');
+      std::size_t size = 0;
+      db->execute(read("SELECT $1", {large}), [&](const db::Row& row) { size = row.text(0).size(); });
+      CHECK(size == large.size());
+    }
+    auto wrong = options;
+    wrong.password = Secret("wrong horse");
+    CHECK(kind_of(wrong) == ErrorKind::configuration);
+    auto plain = options;
+    plain.tls = db::PostgresOptions::Tls::disable;
+    CHECK(kind_of(plain) == ErrorKind::configuration);
+    auto other = options;
+    other.root_certificate = "/nowhere/root.crt";
+    CHECK(kind_of(other) == ErrorKind::configuration);
+  });
+}
