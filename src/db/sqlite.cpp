@@ -13,6 +13,7 @@
 #include <mpf/fiber/sync.hpp>
 
 #include "db/query_timer.hpp"
+#include "db/sqlite_backup.hpp"
 #include "db/sqlite_connection.hpp"
 #include "db/sqlite_session.hpp"
 #include "db/sqlite_writer.hpp"
@@ -187,6 +188,10 @@ class SqliteDatabase final : public Database {
       ++changes_;  // locked by a recovery: who knows
     }
     return changes_;
+  }
+
+  void backup(const std::filesystem::path& file) override {
+    fiber::offload([&] { sqlite::copy_database(options_.file, file); });
   }
 
   void ping() override {

@@ -235,3 +235,33 @@ TEST_CASE("ping sees a file that was replaced") {
     }
   });
 }
+
+TEST_CASE("a backup is the database of one moment, made while others write") {
+  fiber::run([] {
+    const ItemDatabase world;
+    world.db.execute_script("CREATE TABLE pair (x INTEGER, y INTEGER) STRICT");
+    std::atomic<bool> stop{false};
+    auto writer = fiber::spawn([&] {
+      for (std::int64_t i = 0; !stop; ++i) {
+        world.db.transaction([&](db::Transaction&) {
+          world.db.execute(write("INSERT INTO pair VALUES (?, 0)", {i}));
+          world.db.execute(write("INSERT INTO pair VALUES (0, ?)", {i}));
+        });
+      }
+    });
+    const TempDir folder;
+    for (int round = 0; round < 3; ++round) {
+      const auto file = folder / ("copy" + std::to_string(round) + ".db");
+      const auto least = number(world.db, "SELECT count(*) FROM pair");
+      world.db.backup(file);
+      const auto copy = db::open_sqlite({.file = file});
+      const auto rows = number(*copy, "SELECT count(*) FROM pair");
+      CHECK(rows >= least);
+      CHECK(rows % 2 == 0);
+      CHECK_THROWS_AS(world.db.backup(file), Error);
+    }
+    CHECK_THROWS_AS(world.db.backup(folder / "none/copy.db"), Error);
+    stop = true;
+    writer.get();
+  });
+}

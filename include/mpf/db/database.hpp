@@ -131,7 +131,7 @@ class Database {
   virtual std::uint64_t change_counter() = 0;
 
   /// Writes a copy of the whole database, as of one moment, into a new file, while others go on reading and
-  /// writing. SQLite only: elsewhere Error(unsupported).
+  /// writing. Error(conflict) if that file exists. SQLite only: elsewhere Error(unsupported).
   virtual void backup(const std::filesystem::path& file);
 
   /// Throws unless the database answers.
