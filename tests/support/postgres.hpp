@@ -178,7 +178,7 @@ unset PGDATA PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGPASSWORD
 export PGHOST=$dir PGPORT=$port PGUSER=postgres LC_ALL=C
 trap '' INT HUP TERM PIPE
 start() { pg_ctl -D data -w -t 60 -l log start >pg_ctl.log 2>&1; }
-finish() { [ ! -f pgbouncer.pid ] || kill "$(cat pgbouncer.pid)"; pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; cd /; rm -rf "$dir"/* ; exit; }
+finish() { [ ! -f pgbouncer.pid ] || kill "$(cat pgbouncer.pid)"; pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; cd /; rm -rf "$dir"; exit; }
 initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
   { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; exit 1; }
 cat settings >>data/postgresql.conf
