@@ -50,6 +50,32 @@ TEST_CASE("the bootstrap shows what the viewer may see") {
   CHECK(bootstrap(other).at("site").at("name") == "globex Portal");
 }
 
+TEST_CASE("a bootstrap that is as it was is not sent again") {
+  Portal portal;
+  fill(portal);
+  const std::string path = "/api/portal/bootstrap";
+  auto member = portal.user("member");
+  const auto first = member.get(path);
+  CHECK(first.header("cache-control") == "private, no-cache");
+  const auto tag = first.header("etag");
+  REQUIRE(!tag.empty());
+  member.extra_headers["If-None-Match"] = tag;
+  const auto again = member.get(path);
+  CHECK(again.status == 304);
+  CHECK(again.body.empty());
+
+  // The tag of one viewer says nothing to another, nor after a change.
+  auto other = portal.user("other");
+  other.extra_headers["If-None-Match"] = tag;
+  CHECK(other.get(path).status == 200);
+  auto staff = portal.user("staff");
+  const auto id = item_titled(bootstrap(staff), "One").at("id").get<int>();
+  REQUIRE(staff.patch("/api/items/" + std::to_string(id), R"({"title":"Two"})").status == 200);
+  const auto changed = member.get(path);
+  CHECK(changed.status == 200);
+  CHECK(!item_titled(json::parse(changed.body), "Two").is_null());
+}
+
 TEST_CASE("a changed title shows in the very next bootstrap") {
   Portal portal;
   fill(portal);

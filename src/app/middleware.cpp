@@ -17,6 +17,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/telemetry/log.hpp>
 #include <mpf/tenant/middleware.hpp>
+#include <mpf/web/compression.hpp>
 #include <mpf/web/security.hpp>
 
 #include "app/instance.hpp"
@@ -152,6 +153,9 @@ void add_framework_middleware(Instance& instance) {
   auto& router = instance.registrations().router;
   router.use(record_requests(instance), middleware_order::request, "request");
   router.use(web::security_headers(), middleware_order::security, "security headers");
+  if (instance.settings<HttpSettings>().compress) {
+    router.use(web::compress_answers(), middleware_order::compression, "compression");
+  }
   router.use(tenant::site_of_host(instance.sites(), is_operations_path), middleware_order::site, "site");
   router.use(auth::identify(instance.db(), instance.sessions()), middleware_order::identity, "identity");
   router.use(auth::protect_from_forgery(router), middleware_order::csrf, "forgery protection");

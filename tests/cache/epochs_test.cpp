@@ -66,14 +66,28 @@ void create_tables(mpf::db::Database& db) {
       "INSERT INTO item VALUES (1, 1), (2, 1), (3, 1), (4, 1)");
 }
 
-}  // namespace
-
-TEST_CASE("a bump counts at commit, here and in the other process") {
-  mpf::fiber::run([] {
+/// Two processes on one database.
+template <class Fn>
+void with_processes(Fn&& fn) {
+  mpf::fiber::run([&] {
     const mpf::test::TempDir folder;
     const Process here(folder);
     const Process there(folder);
     create_tables(*here.db);
+    fn(here, there);
+  });
+}
+
+/// Whether the value comes out of the cache.
+bool is_kept(const Process& process, std::int64_t version, int row = 1, const Group& group = content) {
+  const auto loads = process.cache->stats().loads;
+  return process.get(row, group) == version && process.cache->stats().loads == loads;
+}
+
+}  // namespace
+
+TEST_CASE("a bump counts at commit, here and in the other process") {
+  with_processes([](const Process& here, const Process& there) {
     CHECK(here.get() == 1);
     CHECK(there.get() == 1);
     here.db->transaction([&](mpf::db::Transaction&) {
@@ -88,32 +102,21 @@ TEST_CASE("a bump counts at commit, here and in the other process") {
     there.change(3);
     CHECK(here.get() == 3);
     CHECK(there.get() == 3);
-    const auto loads = here.cache->stats().loads;
-    CHECK(here.get() == 3);
-    CHECK(here.cache->stats().loads == loads);
+    CHECK(is_kept(here, 3));
   });
 }
 
 TEST_CASE("commits without a bump leave the cache alone") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    const Process there(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process& there) {
     CHECK(here.get() == 1);
     there.set(2, 9);
     there.change(5, Group::system("other"), 3);
-    const auto loads = here.cache->stats().loads;
-    CHECK(here.get() == 1);
-    CHECK(here.cache->stats().loads == loads);
+    CHECK(is_kept(here, 1));
   });
 }
 
 TEST_CASE("a bump that is rolled back has not been") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process&) {
     CHECK(here.get() == 1);
     CHECK_THROWS_AS(here.db->transaction([&](mpf::db::Transaction&) {
       here.set(1, 2);
@@ -122,9 +125,7 @@ TEST_CASE("a bump that is rolled back has not been") {
       throw Rollback();
     }),
                     Rollback);
-    const auto loads = here.cache->stats().loads;
-    CHECK(here.get() == 1);
-    CHECK(here.cache->stats().loads == loads);
+    CHECK(is_kept(here, 1));
     CHECK(here.load(1) == 1);
     std::int64_t bumps = -1;
     here.db->execute({"SELECT count(*) FROM mpf_cache_epoch", {}},
@@ -134,11 +135,7 @@ TEST_CASE("a bump that is rolled back has not been") {
 }
 
 TEST_CASE("savepoints keep or take back their bumps") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    const Process there(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process& there) {
     const Group a = content.child("a");
     const Group b = content.child("b");
     CHECK(here.get(1, a) == 1);
@@ -158,22 +155,15 @@ TEST_CASE("savepoints keep or take back their bumps") {
     });
     CHECK(here.get(1, a) == 3);
     CHECK(there.get(1, a) == 3);
-    const auto loads = here.cache->stats().loads;
-    CHECK(here.get(2, b) == 1);
-    CHECK(here.cache->stats().loads == loads);
+    CHECK(is_kept(here, 1, 2, b));
   });
 }
 
 TEST_CASE("what a transaction loads is not kept, what is cached it may read") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process&) {
     CHECK(here.get(1) == 1);
     CHECK_THROWS_AS(here.db->transaction([&](mpf::db::Transaction&) {
-      const auto loads = here.cache->stats().loads;
-      CHECK(here.get(1) == 1);
-      CHECK(here.cache->stats().loads == loads);
+      CHECK(is_kept(here, 1, 1));
       here.set(2, 77);  // and no bump: a mistake that must not spread
       CHECK(here.get(2) == 77);
       throw Rollback();
@@ -184,11 +174,7 @@ TEST_CASE("what a transaction loads is not kept, what is cached it may read") {
 }
 
 TEST_CASE("a transaction sees bumps of others that were committed before it") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    const Process there(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process& there) {
     CHECK(here.get() == 1);
     there.change(2);
     here.db->transaction([&](mpf::db::Transaction&) { CHECK(here.get() == 2); });
@@ -197,11 +183,7 @@ TEST_CASE("a transaction sees bumps of others that were committed before it") {
 }
 
 TEST_CASE("a database put back to an earlier state outdates everything") {
-  mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    const Process there(folder);
-    create_tables(*here.db);
+  with_processes([](const Process& here, const Process& there) {
     for (int i = 2; i < 10; ++i) here.change(i);
     CHECK(here.get() == 9);
     there.db->execute_script("DELETE FROM mpf_cache_epoch; UPDATE item SET version = 1");

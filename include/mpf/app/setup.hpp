@@ -21,12 +21,13 @@ namespace mpf {
 
 /// Where middleware of modules goes among MPF's own: lower is further out.
 namespace middleware_order {
-inline constexpr int security = -1100;  ///< security headers, on failures too
-inline constexpr int request = -1000;   ///< request id, log line, errors to answers, metrics
-inline constexpr int site = -500;       ///< site of the host
-inline constexpr int identity = -400;   ///< session and user
-inline constexpr int csrf = -300;       ///< refuses forged requests
-inline constexpr int module = 0;        ///< default of Setup::middleware
+inline constexpr int security = -1100;    ///< security headers, on failures too
+inline constexpr int request = -1000;     ///< request id, log line, errors to answers, metrics
+inline constexpr int compression = -900;  ///< gzip for those who take it
+inline constexpr int site = -500;         ///< site of the host
+inline constexpr int identity = -400;     ///< session and user
+inline constexpr int csrf = -300;         ///< refuses forged requests
+inline constexpr int module = 0;          ///< default of Setup::middleware
 }  // namespace middleware_order
 
 /// Collects what one module adds. Given to Module::setup(), and valid only there.

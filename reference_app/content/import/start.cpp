@@ -38,6 +38,16 @@ Source make_source(const orm::SiteScope& scope, const std::filesystem::path& fol
   return source;
 }
 
+/// Whoever starts an import again has mended what made parts of it fail.
+void retry_failed_parts(mpf::task::Queue& tasks, mpf::Id job) {
+  constexpr std::size_t at_once = 100;
+  for (;;) {
+    const auto failed = tasks.list({.state = mpf::task::State::failed, .job = job, .limit = at_once});
+    for (const auto& task : failed) tasks.retry(task.id);
+    if (failed.size() < at_once) return;
+  }
+}
+
 }  // namespace
 
 StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
@@ -49,8 +59,10 @@ StartedImport start_import(const mpf::Services& services, const mpf::tenant::Cur
     Source source = found ? std::move(*found) : make_source(scope, folder, options);
     auto& tasks = services.tasks();
     const auto key = source.id.to_string();
-    if (const auto job = tasks.active_job(job_kind, key, site.id))
+    if (const auto job = tasks.active_job(job_kind, key, site.id)) {
+      retry_failed_parts(tasks, *job);
       return StartedImport{source.id, *job, true};
+    }
 
     if (options.visibility) source.visibility = *options.visibility;
     if (options.collection && source.name != *options.collection) {

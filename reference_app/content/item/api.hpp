@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include <mpf/app/services.hpp>
@@ -19,8 +18,7 @@ enum class Viewer : std::uint8_t { visitor, member, staff };
 Viewer viewer_of(const mpf::auth::User* user) noexcept;
 
 /// Collections and items of a site for a class of viewers, as JSON text to be set into an object:
-/// "collections":[…],"items":[…]. From the cache, in the site's content group.
-std::shared_ptr<const std::string> content_snapshot(const mpf::Services& services,
-                                                    const mpf::tenant::CurrentSite& site, Viewer viewer);
+/// "collections":[…],"items":[…]. Made anew each time: callers keep it in the site's content group.
+std::string content_json(const mpf::Services& services, const mpf::tenant::CurrentSite& site, Viewer viewer);
 
 }  // namespace portal::content

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <mpf/cache/cache.hpp>
+#include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
 #include <mpf/tenant/sites.hpp>
 
@@ -16,49 +18,63 @@ void content_changed(const mpf::Services& services, mpf::Id site) {
   if (const auto current = services.sites().find(site)) services.cache().bump(current->content_group());
 }
 
+namespace {
+
+/// A file as far as its visibility is concerned.
+struct Node {
+  mpf::Id id;
+  std::string path;
+  Visibility before;
+  mpf::Json uses;
+};
+using Start = std::pair<Visibility, std::string>;
+using Changes = std::unordered_map<Visibility, std::vector<mpf::Id>>;
+
+/// From the items along what they use, the most open first, so that each file is settled when first met.
+Changes visibility_changes(const std::vector<Node>& nodes, std::vector<Start> starts) {
+  std::unordered_map<std::string_view, const Node*> files;
+  for (const auto& node : nodes) files.emplace(node.path, &node);
+  std::stable_sort(starts.begin(), starts.end(),
+                   [](const Start& a, const Start& b) { return a.first < b.first; });
+  std::unordered_map<const Node*, Visibility> settled;
+  for (auto& [visibility, start] : starts) {
+    std::vector<std::string> open{std::move(start)};
+    while (!open.empty()) {
+      const std::string path = std::move(open.back());
+      open.pop_back();
+      const auto file = files.find(path);
+      if (file == files.end() || !settled.emplace(file->second, visibility).second) continue;
+      for (auto& used : file->second->uses.as<std::vector<std::string>>()) open.push_back(std::move(used));
+    }
+  }
+  Changes changes;
+  for (const auto& node : nodes) {
+    const auto found = settled.find(&node);
+    const auto now = found == settled.end() ? Visibility::staff : found->second;
+    if (now != node.before) changes[now].push_back(node.id);
+  }
+  return changes;
+}
+
+}  // namespace
+
 void update_file_visibility(const orm::SiteScope& scope, mpf::Id source) {
-  struct Node {
-    mpf::Id id;
-    Visibility before;
-    Visibility now = Visibility::staff;
-    std::vector<std::string> uses;
-  };
-  std::unordered_map<std::string, Node> files;
+  std::vector<Node> nodes;
   for (auto& file : scope.query<File>()
                         .where(orm::f<&File::source> == source && orm::f<&File::retired_at>.is_null())
                         .all()) {
-    files.emplace(std::move(file.path), Node{file.id, file.visibility, Visibility::staff,
-                                             file.uses.as<std::vector<std::string>>()});
+    nodes.push_back({file.id, std::move(file.path), file.visibility, std::move(file.uses)});
   }
-
-  // From the items along what they use, the most open first, so that each file is settled when first met.
-  std::vector<std::pair<Visibility, std::string>> starts;
-  for (const auto& item :
+  mpf::fiber::yield();
+  std::vector<Start> starts;
+  for (auto& item :
        scope.query<Item>()
            .where(orm::f<&Item::file, &File::source> == source && orm::f<&Item::retired_at>.is_null())
            .with<&Item::file>()
            .all()) {
     starts.emplace_back(item.visibility, item.file->path);
   }
-  std::stable_sort(starts.begin(), starts.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::unordered_map<std::string, bool> met;
-  for (const auto& [visibility, start] : starts) {
-    std::vector<std::string> open{start};
-    while (!open.empty()) {
-      const std::string path = std::move(open.back());
-      open.pop_back();
-      const auto file = files.find(path);
-      if (file == files.end() || !met.emplace(path, true).second) continue;
-      file->second.now = visibility;
-      for (const auto& used : file->second.uses) open.push_back(used);
-    }
-  }
-
-  std::unordered_map<Visibility, std::vector<mpf::Id>> changes;
-  for (const auto& [path, file] : files) {
-    if (file.now != file.before) changes[file.now].push_back(file.id);
-  }
+  const auto changes = mpf::fiber::offload([&] { return visibility_changes(nodes, std::move(starts)); });
   constexpr std::size_t at_once = 500;
   for (const auto& [visibility, ids] : changes) {
     for (std::size_t at = 0; at < ids.size(); at += at_once) {

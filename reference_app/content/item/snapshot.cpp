@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <mpf/base/json.hpp>
-#include <mpf/cache/cache.hpp>
 #include <mpf/orm/query.hpp>
 
 #include "content/item/api.hpp"
@@ -110,11 +109,8 @@ Viewer viewer_of(const mpf::auth::User* user) noexcept {
   return user->is_staff() ? Viewer::staff : Viewer::member;
 }
 
-std::shared_ptr<const std::string> content_snapshot(const mpf::Services& services,
-                                                    const mpf::tenant::CurrentSite& site, Viewer viewer) {
-  return services.cache().get<std::string>(
-      mpf::cache::key("content_snapshot", static_cast<int>(viewer)), site.content_group(),
-      [&] { return make_snapshot(services.site_scope(site.id), viewer); });
+std::string content_json(const mpf::Services& services, const mpf::tenant::CurrentSite& site, Viewer viewer) {
+  return make_snapshot(services.site_scope(site.id), viewer);
 }
 
 }  // namespace portal::content
