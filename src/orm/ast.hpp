@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include <mpf/base/word_search.hpp>
 #include <mpf/orm/detail/ast.hpp>
 
 namespace mpf::orm::detail {
@@ -11,9 +14,52 @@ namespace mpf::orm::detail {
 struct ColumnNode {
   const ColumnPath* path;
 };
+struct OuterNode {
+  NodePtr column;
+};
 struct ValueNode {
   db::Param value;
 };
+struct NowNode {};
+struct CallNode {
+  Function function;
+  std::vector<NodePtr> arguments;
+  ColumnType type;
+  bool nullable;
+  std::string_view option;
+};
+struct CaseNode {
+  std::vector<std::pair<NodePtr, NodePtr>> cases;  ///< condition, value
+  NodePtr otherwise;                               ///< null: absent
+  ColumnType type;
+};
+struct TruthNode {
+  NodePtr condition;
+};
+struct JsonNode {
+  NodePtr document;
+  std::vector<JsonStep> steps;
+  JsonType type;
+};
+struct FilterNode {
+  NodePtr aggregate;
+  NodePtr condition;
+};
+struct OverNode {
+  NodePtr function;
+  WindowParts window;
+};
+struct ScalarNode {
+  PlanPtr selection;
+  ColumnType type;
+};
+struct RelatedNode {
+  Related related;
+  NodePtr aggregate;  ///< null: whether there are any, a condition
+  ColumnType type = ColumnType::boolean;
+  bool nullable = false;
+};
+
 struct CompareNode {
   Comparison comparison;
   NodePtr left;
@@ -23,6 +69,13 @@ struct InNode {
   NodePtr operand;
   std::vector<db::Param> values;
 };
+struct InSelectionNode {
+  NodePtr operand;
+  PlanPtr selection;
+};
+struct ExistsNode {
+  PlanPtr selection;
+};
 struct NullNode {
   NodePtr operand;
   bool is_null;
@@ -30,12 +83,19 @@ struct NullNode {
 struct MatchNode {
   NodePtr operand;
   Match match;
-  std::string text;
+  bool any_case;
+  std::string text;  ///< lower-case already for any_case
 };
-struct ArithmeticNode {
-  Arithmetic operation;
-  NodePtr left;
-  NodePtr right;
+struct ArrayNode {
+  NodePtr operand;
+  ArrayMatch match;
+  db::Param values;
+};
+/// A condition, or with `rank` a value.
+struct SearchNode {
+  std::vector<NodePtr> fields;
+  SearchQuery query;
+  bool rank;
 };
 /// Flat, however many conditions are chained.
 struct JunctionNode {
@@ -47,13 +107,20 @@ struct NotNode {
 };
 
 struct Node {
-  std::variant<ColumnNode, ValueNode, CompareNode, InNode, NullNode, MatchNode, ArithmeticNode, JunctionNode,
-               NotNode>
+  std::variant<ColumnNode, OuterNode, ValueNode, NowNode, CallNode, CaseNode, TruthNode, JsonNode, FilterNode,
+               OverNode, ScalarNode, RelatedNode, CompareNode, InNode, InSelectionNode, ExistsNode, NullNode,
+               MatchNode, ArrayNode, SearchNode, JunctionNode, NotNode>
       content;
 };
 
+/// The nodes right below that belong to the same query.
+void for_each_child(const Node& node, const std::function<void(const Node&)>& visit);
+
 /// Whether the value may be absent.
 bool is_nullable(const Node& node);
+/// Of a value.
+ColumnType type_of(const Node& node);
+bool is_aggregate(Function function) noexcept;
 
 /// Nothing for text that both databases take; otherwise what is wrong with it, for people.
 const char* text_defect(std::string_view text);

@@ -4,6 +4,7 @@
 
 #include <mpf/base/error.hpp>
 
+#include "orm/execute.hpp"
 #include "orm/render.hpp"
 #include "orm/values.hpp"
 
@@ -20,8 +21,23 @@ QueryCore QueryCore::where(NodePtr condition) const {
   return extended({Clause::Where{std::move(condition)}, nullptr});
 }
 
-QueryCore QueryCore::order_by(const ColumnPath& path, bool descending) const {
-  return extended({Clause::OrderBy{&path, descending}, nullptr});
+QueryCore QueryCore::order_by(OrderBy term) const {
+  return extended({Clause::Order{std::move(term)}, nullptr});
+}
+
+QueryCore QueryCore::first_per(std::vector<NodePtr> values, std::size_t rows) const {
+  Sql unused(scope_.db->dialect());
+  return extended({Clause::FirstPer{std::move(values), rows, Renderer(unused, *this).order()}, nullptr});
+}
+
+QueryCore QueryCore::lock(LockStrength strength, LockWait wait) const {
+  return extended({Clause::Lock{strength, wait}, nullptr});
+}
+
+QueryCore QueryCore::at(const std::source_location& origin) const {
+  QueryCore next = *this;
+  next.origin_ = origin;
+  return next;
 }
 
 QueryCore QueryCore::with(std::span<const Hop> hops) const { return extended({Clause::With{hops}, nullptr}); }
@@ -38,37 +54,77 @@ QueryCore QueryCore::offset(std::size_t rows) const {
   return next;
 }
 
-void QueryCore::fetch(const RowTarget& target) const {
-  std::vector<LoadNode> loads;
-  const db::Statement statement = Renderer(scope_, *model_, last_).select(limit_, offset_, &loads);
-  scope_.db->execute(statement, [&](const db::Row& row) {
-    void* const object = target.place(target.context);
-    model_->decode(object, row, 0);
-    load_children(object, row, *model_, loads);
-    if (target.done) target.done(target.context);
-  });
+namespace {
+
+/// SQLite has one writer, who has the database to himself; the others locks would be for nothing.
+void check_lock(db::Database& db) {
+  if (db.current()) return;
+  fail(ErrorKind::internal,
+       "for_update() and for_share() hold rows until a transaction ends, and none is open");
 }
 
-void QueryCore::project(std::span<const ColumnPath* const> columns, const db::RowSink& on_row) const {
-  scope_.db->execute(Renderer(scope_, *model_, last_).project(columns, limit_, offset_), on_row);
+}  // namespace
+
+void QueryCore::fetch(const RowTarget& target, bool stream, std::span<const NodePtr> extra,
+                      const ValueSink& on_values) const {
+  std::vector<LoadNode> loads;
+  std::size_t first_extra = 0;
+  Sql sql(scope_.db->dialect());
+  Renderer renderer(sql, *this);
+  if (renderer.locks()) check_lock(*scope_.db);
+  renderer.select(&loads, extra, &first_extra);
+  const db::Access access = renderer.locks() ? db::Access::write : db::Access::read;
+  execute(
+      *scope_.db, std::move(sql), access, origin_,
+      [&](const db::Row& row) {
+        void* const object = target.place(target.context);
+        model_->decode(object, row, 0);
+        load_children(object, row, *model_, loads);
+        if (on_values) on_values(row, first_extra);
+        if (target.done) target.done(target.context);
+      },
+      stream);
 }
 
 std::uint64_t QueryCore::count() const {
   std::uint64_t rows = 0;
-  scope_.db->execute(Renderer(scope_, *model_, last_).count(limit_, offset_),
-                     [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); });
+  Sql sql(scope_.db->dialect());
+  Renderer(sql, *this).count();
+  execute(*scope_.db, std::move(sql), db::Access::read, origin_,
+          [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); });
   return rows;
 }
 
 bool QueryCore::exists() const {
   if (limit_ == 0) return false;
   bool found = false;
-  scope_.db->execute(Renderer(scope_, *model_, last_).exists(offset_), [&](const db::Row&) { found = true; });
+  Sql sql(scope_.db->dialect());
+  Renderer(sql, *this).exists();
+  execute(*scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { found = true; });
   return found;
 }
 
+namespace {
+
+db::RowSink sink_into(const ModelInfo& model, const RowTarget& target) {
+  return [&model, &target](const db::Row& row) {
+    model.decode(target.place(target.context), row, 0);
+    if (target.done) target.done(target.context);
+  };
+}
+
+}  // namespace
+
 std::uint64_t QueryCore::remove() const {
-  return scope_.db->execute(Renderer(scope_, *model_, last_).remove(limit_, offset_));
+  Sql sql(scope_.db->dialect());
+  Renderer(sql, *this).remove(false);
+  return execute(*scope_.db, std::move(sql), db::Access::write, origin_);
+}
+
+void QueryCore::remove_returning(const RowTarget& target) const {
+  Sql sql(scope_.db->dialect());
+  Renderer(sql, *this).remove(true);
+  execute(*scope_.db, std::move(sql), db::Access::write, origin_, sink_into(*model_, target));
 }
 
 namespace {
@@ -94,6 +150,14 @@ std::vector<NewValue> with_automatic_fields(const ModelInfo& model, const ScopeD
 }  // namespace
 
 std::uint64_t QueryCore::update(std::span<const NewValue> values) const {
+  return run_update(values, nullptr);
+}
+
+void QueryCore::update_returning(std::span<const NewValue> values, const RowTarget& target) const {
+  run_update(values, &target);
+}
+
+std::uint64_t QueryCore::run_update(std::span<const NewValue> values, const RowTarget* returning) const {
   std::vector<FieldError> errors;
   std::vector<std::pair<std::size_t, std::int64_t>> references;
   for (const NewValue& value : values) {
@@ -108,16 +172,19 @@ std::uint64_t QueryCore::update(std::span<const NewValue> values) const {
   if (!errors.empty()) throw ValidationError(std::move(errors));
   const auto all = with_automatic_fields(*model_, scope_, values);
   const auto run = [&] {
-    return scope_.db->execute(Renderer(scope_, *model_, last_).update(all, limit_, offset_));
+    Sql sql(scope_.db->dialect());
+    Renderer(sql, *this).update(all, returning != nullptr);
+    const db::RowSink on_row = returning ? sink_into(*model_, *returning) : db::RowSink();
+    return execute(*scope_.db, std::move(sql), db::Access::write, origin_, on_row);
   };
   if (references.empty()) return run();
   // Looked at and written in one transaction, so that no row slips in between.
   return scope_.db->transaction([&](db::Transaction&) {
     for (const auto& [column, id] : references) {
       bool refused = false;
-      scope_.db->execute(Renderer(scope_, *model_, last_)
-                             .rows_refusing(model_->columns[column].target(), id, limit_, offset_),
-                         [&](const db::Row&) { refused = true; });
+      Sql sql(scope_.db->dialect());
+      Renderer(sql, *this).rows_refusing(model_->columns[column].target(), id);
+      execute(*scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { refused = true; });
       if (refused) throw_bad_reference(*model_, column, Id(id), "");
     }
     return run();
@@ -125,7 +192,16 @@ std::uint64_t QueryCore::update(std::span<const NewValue> values) const {
 }
 
 std::string QueryCore::sql() const {
-  return Renderer(scope_, *model_, last_).select(limit_, offset_, nullptr).sql;
+  Sql sql(scope_.db->dialect());
+  Renderer(sql, *this).select(nullptr);
+  return sql.text();
+}
+
+std::string QueryCore::explain() const {
+  Sql sql(scope_.db->dialect());
+  sql << (sql.sqlite() ? "EXPLAIN QUERY PLAN " : "EXPLAIN ");
+  Renderer(sql, *this).select(nullptr);
+  return detail::explain(*scope_.db, std::move(sql), origin_);
 }
 
 void throw_no_row(const ModelInfo& model) {

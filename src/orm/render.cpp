@@ -2,29 +2,41 @@
 
 #include <algorithm>
 
-#include <fmt/core.h>
-
 #include <mpf/base/error.hpp>
 
 #include "orm/tenancy.hpp"
 
 namespace mpf::orm::detail {
 
-namespace {
-constexpr Sql::Alias root{0};
-}  // namespace
+Renderer::Renderer(Sql& sql, const ScopeData& scope, const ModelInfo& model, Renderer* outer)
+    : sql_(sql), scope_(scope), model_(model), outer_(outer), root_(sql.new_alias()) {}
 
-Renderer::Renderer(const ScopeData& scope, const ModelInfo& model,
-                   const std::shared_ptr<const Clause>& clauses)
-    : scope_(scope), model_(model), sql_(scope.db->dialect()) {
-  for (const Clause* clause = clauses.get(); clause; clause = clause->before.get()) {
-    if (const auto* const where = std::get_if<Clause::Where>(&clause->content)) {
-      conditions_.push_back(where->condition);
-    } else if (const auto* const order = std::get_if<Clause::OrderBy>(&clause->content)) {
-      order_.push_back(*order);
-    } else {
-      with_.push_back(std::get<Clause::With>(clause->content).hops);
+Renderer::Renderer(Sql& sql, const QueryCore& query, Renderer* outer)
+    : Renderer(sql, query.scope(), query.model(), outer) {
+  limit_ = query.limit();
+  offset_ = query.offset();
+  struct Visitor {
+    Renderer& self;
+    bool& reordered;
+    void operator()(const Clause::Where& where) const { self.conditions_.push_back(where.condition); }
+    void operator()(const Clause::Order& order) const {
+      if (!reordered) self.order_.push_back(order.term);
     }
+    void operator()(const Clause::Reorder& order) const {
+      if (!reordered) self.order_.insert(self.order_.end(), order.terms.rbegin(), order.terms.rend());
+      reordered = true;
+    }
+    void operator()(const Clause::With& with) const { self.with_.push_back(with.hops); }
+    void operator()(const Clause::FirstPer& first) const {
+      if (!self.first_per_) self.first_per_ = first;  // the last one said
+    }
+    void operator()(const Clause::Lock& lock) const {
+      if (!self.lock_) self.lock_ = lock;
+    }
+  };
+  bool reordered = false;
+  for (const Clause* clause = query.clauses().get(); clause; clause = clause->before.get()) {
+    std::visit(Visitor{*this, reordered}, clause->content);
   }
   std::ranges::reverse(conditions_);
   std::ranges::reverse(order_);
@@ -36,14 +48,14 @@ std::size_t Renderer::join(std::size_t parent, const Hop& hop, bool optional) {
     if (joins_[i].parent == parent && joins_[i].hop->column == hop.column) return i + 1;
   }
   const bool outer = optional || hop.nullable || (parent != 0 && joins_[parent - 1].optional);
-  joins_.push_back({parent, &hop, &hop.target(), outer});
+  joins_.push_back({parent, &hop, &hop.target(), outer, sql_.new_alias()});
   return joins_.size();
 }
 
 std::size_t Renderer::follow(std::span<const Hop> hops, bool optional) {
-  std::size_t alias = 0;
-  for (const Hop& hop : hops) alias = join(alias, hop, optional);
-  return alias;
+  std::size_t at = 0;
+  for (const Hop& hop : hops) at = join(at, hop, optional);
+  return at;
 }
 
 /// The id of a referred row is in the referring one.
@@ -52,87 +64,98 @@ std::span<const Hop> Renderer::needed_hops(const ColumnPath& path) {
   return is_id ? path.hops.first(path.hops.size() - 1) : path.hops;
 }
 
-void Renderer::find_joins(const Node& node) {
-  struct Visitor {
-    Renderer& self;
-    void operator()(const ColumnNode& column) const { self.follow(needed_hops(*column.path), false); }
-    void operator()(const ValueNode&) const {}
-    void operator()(const CompareNode& compare) const {
-      self.find_joins(*compare.left);
-      self.find_joins(*compare.right);
-    }
-    void operator()(const InNode& in) const { self.find_joins(*in.operand); }
-    void operator()(const NullNode& null) const { self.find_joins(*null.operand); }
-    void operator()(const MatchNode& match) const { self.find_joins(*match.operand); }
-    void operator()(const ArithmeticNode& computed) const {
-      self.find_joins(*computed.left);
-      self.find_joins(*computed.right);
-    }
-    void operator()(const JunctionNode& junction) const {
-      for (const NodePtr& part : junction.parts) self.find_joins(*part);
-    }
-    void operator()(const NotNode& negation) const { self.find_joins(*negation.operand); }
-  };
-  std::visit(Visitor{*this}, node.content);
+void Renderer::join_optionally(const Node& node) {
+  if (const auto* const column = std::get_if<ColumnNode>(&node.content)) {
+    follow(needed_hops(*column->path), true);
+  } else {
+    for_each_child(node, [this](const Node& child) { join_optionally(child); });
+  }
 }
 
-void Renderer::find_filter_joins() {
-  for (const NodePtr& condition : conditions_) find_joins(*condition);
-}
-
-void Renderer::write_select_list(std::size_t alias) {
+void Renderer::write_select_list(std::size_t join) {
   bool first = true;
-  for (const Column& column : model_of(alias).table.columns) {
+  for (const Column& column : model_of(join).table.columns) {
     if (!first) sql_ << ", ";
     first = false;
-    sql_.column(Sql::Alias{alias}, column.name);
+    sql_.column(alias_of(join), column.name);
   }
 }
 
 void Renderer::write_from() {
   sql_ << " FROM ";
   sql_.name(model_.table.name) << " ";
-  sql_.alias(root);
-  for (std::size_t i = 0; i < joins_.size(); ++i) {
-    const Join& join = joins_[i];
-    const Sql::Alias alias{i + 1};
-    const Sql::Alias parent{join.parent};
+  sql_.alias(root_);
+  for (const Join& join : joins_) {
     sql_ << (join.optional ? " LEFT JOIN " : " JOIN ");
     sql_.name(join.target->table.name) << " ";
-    sql_.alias(alias) << " ON ";
-    sql_.column(alias, join.target->table.columns[join.target->id].name) << " = ";
-    sql_.column(parent, join.hop->column);
-    write_reference_condition(sql_, alias, *join.target, scope_,
-                              owner_columns(model_of(join.parent), parent));
+    sql_.alias(join.alias) << " ON ";
+    sql_.column(join.alias, join.target->table.columns[join.target->id].name) << " = ";
+    sql_.column(alias_of(join.parent), join.hop->column);
+    write_reference_condition(sql_, join.alias, *join.target, scope_,
+                              owner_columns(model_of(join.parent), alias_of(join.parent)));
   }
 }
 
 void Renderer::write_where() {
   sql_ << " WHERE TRUE";
-  write_scope_condition(sql_, root, model_, scope_);
+  write_scope_condition(sql_, root_, model_, scope_);
+  if (first_per_) {
+    write_first_per();
+    return;
+  }
   for (const NodePtr& condition : conditions_) {
     sql_ << " AND ";
     write_condition(*condition, false);
   }
 }
 
-void Renderer::write_order(bool total) {
-  const std::string& id = model_.table.columns[model_.id].name;
-  bool has_id = false;
-  bool first = true;
-  const auto term = [&](bool descending, bool nullable, const auto& write) {
-    sql_ << (first ? " ORDER BY " : ", ");
-    first = false;
-    write();
-    if (descending) sql_ << " DESC";
-    if (nullable && !sql_.sqlite()) sql_ << (descending ? " NULLS LAST" : " NULLS FIRST");
-  };
-  for (const Clause::OrderBy& order : order_) {
-    term(order.descending, order.path->nullable, [&] { write_column(*order.path); });
-    has_id = has_id || (order.path->hops.empty() && order.path->column == id);
+std::string Renderer::where_text() {
+  return sql_.capture([this] { write_where(); });
+}
+
+/// A window function numbers the rows of each group; both databases have these, only one has DISTINCT ON.
+void Renderer::write_first_per() {
+  Renderer inner(sql_, scope_, model_, outer_);
+  inner.conditions_ = conditions_;
+  inner.order_ = first_per_->order;
+  const std::string where = inner.where_text();
+  const std::string order = inner.order_text(true);
+  const std::string groups = sql_.capture([&] {
+    for (const NodePtr& value : first_per_->values) {
+      if (&value != first_per_->values.data()) sql_ << ", ";
+      inner.join_optionally(*value);
+      inner.write_value(*value);
+    }
+  });
+  sql_ << " AND ";
+  sql_.column(root_, id_column()) << " IN (SELECT \"id\" FROM (SELECT ";
+  sql_.column(inner.root_, id_column())
+      << " AS \"id\", row_number() OVER (PARTITION BY " << groups << order << ") AS \"n\"";
+  inner.write_from();
+  sql_ << where << ") AS ranked WHERE \"n\" <= ";
+  sql_.bind(static_cast<std::int64_t>(std::min<std::size_t>(first_per_->rows, INT64_MAX))) << ")";
+}
+
+std::vector<OrderBy> Renderer::total_order() const {
+  std::vector<OrderBy> terms = order_;
+  for (const OrderBy& term : terms) {
+    const auto* const column = std::get_if<ColumnNode>(&term.value->content);
+    if (column && column->path->hops.empty() && column->path->column == id_column()) return terms;
   }
-  if (!total || has_id) return;
-  term(!order_.empty() && order_.back().descending, false, [&] { sql_.column(root, id); });
+  static constexpr ColumnPath id{{}, "id", "id", ColumnType::id, false};
+  terms.push_back({column_node(id), !terms.empty() && terms.back().descending});
+  return terms;
+}
+
+std::string Renderer::order_text(bool total) {
+  const std::vector<OrderBy> terms = total ? total_order() : order_;
+  return sql_.capture([&] {
+    for (const OrderBy& term : terms) {
+      sql_ << (&term == terms.data() ? " ORDER BY " : ", ");
+      join_optionally(*term.value);
+      write_order_term(term);
+    }
+  });
 }
 
 void Renderer::write_limit(std::optional<std::size_t> limit, std::optional<std::size_t> offset) {
@@ -146,155 +169,161 @@ void Renderer::write_limit(std::optional<std::size_t> limit, std::optional<std::
   }
 }
 
-db::Statement Renderer::select(std::optional<std::size_t> limit, std::optional<std::size_t> offset,
-                               std::vector<LoadNode>* loads) {
+/// SQLite's writer, whose connection locked statements run on, holds the whole database.
+void Renderer::write_lock() {
+  if (!lock_ || sql_.sqlite()) return;
+  sql_ << (lock_->strength == LockStrength::update ? " FOR UPDATE OF " : " FOR SHARE OF ");
+  sql_.alias(root_);
+  if (lock_->wait == LockWait::skip_locked) sql_ << " SKIP LOCKED";
+  if (lock_->wait == LockWait::fail) sql_ << " NOWAIT";
+}
+
+void Renderer::select(std::vector<LoadNode>* loads, std::span<const NodePtr> extra,
+                      std::size_t* first_extra) {
   // What is loaded never decides which rows there are, but filters on the same reference may join it first.
-  find_filter_joins();
-  for (const Clause::OrderBy& order : order_) follow(needed_hops(*order.path), true);
-  std::vector<std::size_t> loaded;  // aliases, parents first
+  const std::string where = where_text();
+  const std::string order = order_text(limit_ || offset_);
+  std::vector<std::size_t> loaded;  // joins, parents first
   for (const auto& hops : with_) {
-    std::size_t alias = 0;
+    std::size_t at = 0;
     for (const Hop& hop : hops) {
-      alias = join(alias, hop, true);
-      if (std::ranges::find(loaded, alias) == loaded.end()) loaded.push_back(alias);
+      at = join(at, hop, true);
+      if (std::ranges::find(loaded, at) == loaded.end()) loaded.push_back(at);
     }
   }
-  sql_ << "SELECT ";
-  write_select_list(0);
   std::vector<std::size_t> first_columns(joins_.size() + 1, 0);
   std::size_t columns = model_.columns.size();
-  for (const std::size_t alias : loaded) {
-    sql_ << ", ";
-    write_select_list(alias);
-    first_columns[alias] = columns;
-    columns += model_of(alias).columns.size();
-  }
+  const std::string list = sql_.capture([&] {
+    write_select_list(0);
+    for (const std::size_t at : loaded) {
+      sql_ << ", ";
+      write_select_list(at);
+      first_columns[at] = columns;
+      columns += model_of(at).columns.size();
+    }
+    if (first_extra) *first_extra = columns;
+    for (const NodePtr& value : extra) {
+      sql_ << ", ";
+      write_value(*value);
+    }
+  });
   if (loads) {
     const auto collect = [&](const auto& self, std::size_t parent) -> std::vector<LoadNode> {
       std::vector<LoadNode> nodes;
-      for (const std::size_t alias : loaded) {
-        const Join& join = joins_[alias - 1];
+      for (const std::size_t at : loaded) {
+        const Join& join = joins_[at - 1];
         if (join.parent != parent) continue;
         const auto& referring = model_of(parent).table.columns;
         const auto column = std::ranges::find(referring, join.hop->column, &Column::name);
         nodes.push_back(
-            {static_cast<std::size_t>(column - referring.begin()), first_columns[alias], self(self, alias)});
+            {static_cast<std::size_t>(column - referring.begin()), first_columns[at], self(self, at)});
       }
       return nodes;
     };
     *loads = collect(collect, 0);
   }
+  sql_ << "SELECT " << list;
   write_from();
-  write_where();
-  write_order(limit || offset);
-  write_limit(limit, offset);
-  return std::move(sql_).take(db::Access::read);
+  sql_ << where << order;
+  write_limit(limit_, offset_);
+  write_lock();
 }
 
-db::Statement Renderer::project(std::span<const ColumnPath* const> columns, std::optional<std::size_t> limit,
-                                std::optional<std::size_t> offset) {
-  find_filter_joins();
-  for (const Clause::OrderBy& order : order_) follow(needed_hops(*order.path), true);
-  for (const ColumnPath* const path : columns) follow(needed_hops(*path), false);
-  sql_ << "SELECT ";
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (i > 0) sql_ << ", ";
-    write_column(*columns[i]);
-  }
-  write_from();
-  write_where();
-  write_order(limit || offset);
-  write_limit(limit, offset);
-  return std::move(sql_).take(db::Access::read);
-}
-
-db::Statement Renderer::count(std::optional<std::size_t> limit, std::optional<std::size_t> offset) {
-  find_filter_joins();
-  const bool part = limit || offset;
+void Renderer::count() {
+  const bool part = limit_ || offset_;
+  const std::string where = where_text();
   sql_ << (part ? "SELECT count(*) FROM (SELECT 1" : "SELECT count(*)");
   write_from();
-  write_where();
-  write_limit(limit, offset);
+  sql_ << where;
+  write_limit(limit_, offset_);
   if (part) sql_ << ") AS part";
-  return std::move(sql_).take(db::Access::read);
 }
 
-db::Statement Renderer::exists(std::optional<std::size_t> offset) {
-  find_filter_joins();
+void Renderer::exists() {
+  const std::string where = where_text();
   sql_ << "SELECT 1";
   write_from();
-  write_where();
-  write_limit(1, offset);
-  return std::move(sql_).take(db::Access::read);
+  sql_ << where;
+  write_limit(1, offset_);
 }
 
-void Renderer::write_target_rows(std::optional<std::size_t> limit, std::optional<std::size_t> offset) {
-  find_filter_joins();
-  const bool part = limit || offset;
-  if (part) {
-    for (const Clause::OrderBy& order : order_) follow(needed_hops(*order.path), true);
-  }
-  if (!part && joins_.empty()) {
-    write_where();
-    return;
-  }
-  const std::string& id = model_.table.columns[model_.id].name;
-  sql_ << " WHERE ";
-  sql_.column(root, id) << " IN (SELECT ";
-  sql_.column(root, id);
+void Renderer::write_ids() {
+  const std::string where = where_text();
+  const std::string order = limit_ || offset_ ? order_text(true) : std::string();
+  sql_ << "SELECT ";
+  sql_.column(root_, id_column());
   write_from();
-  write_where();
-  if (part) write_order(true);
-  write_limit(limit, offset);
+  sql_ << where << order;
+  write_limit(limit_, offset_);
+  write_lock();
+}
+
+void Renderer::write_target_rows() {
+  if (!limit_ && !offset_) {
+    const std::string where = where_text();
+    if (joins_.empty()) {
+      sql_ << where;
+      return;
+    }
+    joins_.clear();
+  }
+  sql_ << " WHERE ";
+  sql_.column(root_, id_column()) << " IN (";
+  write_ids();
   sql_ << ")";
 }
 
-db::Statement Renderer::remove(std::optional<std::size_t> limit, std::optional<std::size_t> offset) {
-  sql_ << "DELETE FROM ";
-  sql_.name(model_.table.name) << " AS ";
-  sql_.alias(root);
-  write_target_rows(limit, offset);
-  return std::move(sql_).take(db::Access::write);
+/// Unqualified: SQLite knows no alias there.
+void Renderer::write_returning() {
+  sql_ << " RETURNING ";
+  for (const Column& column : model_.table.columns) {
+    if (&column != model_.table.columns.data()) sql_ << ", ";
+    sql_.name(column.name);
+  }
 }
 
-db::Statement Renderer::update(std::span<const NewValue> values, std::optional<std::size_t> limit,
-                               std::optional<std::size_t> offset) {
+void Renderer::remove(bool returning) {
+  sql_ << "DELETE FROM ";
+  sql_.name(model_.table.name) << " AS ";
+  sql_.alias(root_);
+  write_target_rows();
+  if (returning) write_returning();
+}
+
+void Renderer::update(std::span<const NewValue> values, bool returning) {
   sql_ << "UPDATE ";
   sql_.name(model_.table.name) << " AS ";
-  sql_.alias(root) << " SET ";
-  bool first = true;
+  sql_.alias(root_) << " SET ";
   for (const NewValue& value : values) {
-    if (!first) sql_ << ", ";
-    first = false;
+    if (&value != values.data()) sql_ << ", ";
     sql_.name(value.column) << " = ";
     if (value.value) {
       write_value(*value.value);
     } else {
-      sql_.column(root, value.column) << " + 1";
+      sql_.column(root_, value.column) << " + 1";
     }
   }
   if (!joins_.empty()) {
-    throw Error(ErrorKind::internal, "update(): a new value cannot come from another row");
+    throw Error(ErrorKind::internal,
+                "update(): a new value cannot come from another row, except by a subquery");
   }
-  write_target_rows(limit, offset);
-  return std::move(sql_).take(db::Access::write);
+  write_target_rows();
+  if (returning) write_returning();
 }
 
-db::Statement Renderer::rows_refusing(const ModelInfo& target, std::int64_t id,
-                                      std::optional<std::size_t> limit, std::optional<std::size_t> offset) {
-  constexpr Sql::Alias referred{2000};
+void Renderer::rows_refusing(const ModelInfo& target, std::int64_t id) {
+  const Sql::Alias referred = sql_.new_alias();
   sql_ << "SELECT 1 FROM ";
   sql_.name(model_.table.name) << " ";
-  sql_.alias(root);
-  write_target_rows(limit, offset);
+  sql_.alias(root_);
+  write_target_rows();
   sql_ << " AND NOT EXISTS (SELECT 1 FROM ";
   sql_.name(target.table.name) << " ";
   sql_.alias(referred) << " WHERE ";
   sql_.column(referred, target.table.columns[target.id].name) << " = ";
   sql_.bind(id);
-  write_reference_condition(sql_, referred, target, scope_, owner_columns(model_, root));
+  write_reference_condition(sql_, referred, target, scope_, owner_columns(model_, root_));
   sql_ << ") LIMIT 1";
-  return std::move(sql_).take(db::Access::read);
 }
 
 }  // namespace mpf::orm::detail

@@ -1,7 +1,5 @@
 #include <algorithm>
 
-#include <fmt/core.h>
-
 #include <mpf/base/error.hpp>
 #include <mpf/base/json_writer.hpp>
 
@@ -9,35 +7,6 @@
 
 /// Conditions and values in SQL.
 namespace mpf::orm::detail {
-
-void Renderer::write_column(const ColumnPath& path) {
-  const auto hops = needed_hops(path);
-  const std::size_t alias = follow(hops, false);
-  const bool of_referring = hops.size() < path.hops.size();
-  const std::string_view column = of_referring ? path.hops.back().column : path.column;
-  const auto& columns = model_of(alias).table.columns;
-  if (std::ranges::none_of(columns, [&](const Column& each) { return each.name == column; })) {
-    throw Error(ErrorKind::internal,
-                fmt::format("{} has no column '{}' ({})", model_of(alias).table.name, column, path.spelled));
-  }
-  sql_.column(Sql::Alias{alias}, column);
-}
-
-void Renderer::write_value(const Node& node) {
-  if (const auto* const column = std::get_if<ColumnNode>(&node.content)) {
-    write_column(*column->path);
-  } else if (const auto* const value = std::get_if<ValueNode>(&node.content)) {
-    sql_.bind(value->value);
-  } else {
-    const auto& computed = std::get<ArithmeticNode>(node.content);
-    constexpr std::string_view signs[] = {" + ", " - ", " * "};
-    sql_ << "(";
-    write_value(*computed.left);
-    sql_ << signs[static_cast<std::size_t>(computed.operation)];
-    write_value(*computed.right);
-    sql_ << ")";
-  }
-}
 
 /// Closes "(x OR …" by what else makes a negated comparison true: one side is absent.
 void Renderer::write_absent_or(std::initializer_list<const Node*> operands) {
@@ -73,9 +42,9 @@ void Renderer::write_comparison(const CompareNode& node, bool negated) {
   if (negated) comparison = opposite[static_cast<std::size_t>(comparison)];
   const bool absent_counts = negated && (left_null || right_null);
   if (absent_counts) sql_ << "(";
-  write_value(*node.left);
+  write_ordered(*node.left);
   sql_ << signs[static_cast<std::size_t>(comparison)];
-  write_value(*node.right);
+  write_ordered(*node.right);
   if (absent_counts) write_absent_or({node.left.get(), node.right.get()});
 }
 
@@ -137,8 +106,8 @@ namespace {
 /// SQLite refuses LIKE and GLOB patterns beyond 50,000 bytes; escaping may treble a text.
 constexpr std::size_t longest_pattern = 16'000;
 
-std::string like_pattern(std::string_view text) {
-  std::string pattern = "%";
+std::string like_prefix(std::string_view text) {
+  std::string pattern;
   for (const char c : text) {
     if (c == '%' || c == '_' || c == '\\') pattern += '\\';
     pattern += c;
@@ -162,11 +131,31 @@ std::string glob_prefix(std::string_view text) {
 
 }  // namespace
 
+void Renderer::write_like(const MatchNode& node) {
+  const std::string operand = sql_.capture([&] { write_text_operand(node); });
+  if (sql_.sqlite()) {  // LIKE itself takes no heed of case
+    sql_ << "mpf_like(" << operand << ", ";
+    sql_.bind(node.text) << ")";
+    return;
+  }
+  sql_ << operand << " LIKE ";
+  sql_.bind(node.text);
+}
+
+void Renderer::write_text_operand(const MatchNode& node) {
+  if (!node.any_case) {
+    write_value(*node.operand);
+    return;
+  }
+  sql_ << (sql_.sqlite() ? "mpf_lower(" : "(lower(");
+  write_value(*node.operand);
+  sql_ << (sql_.sqlite() ? ")" : " COLLATE \"und-x-icu\") COLLATE \"C\")");
+}
+
 void Renderer::write_positive_match(const MatchNode& node) {
   const auto text = [&] { sql_.bind(node.text); };
-  const auto operand = [&] { write_value(*node.operand); };
+  const auto operand = [&] { write_text_operand(node); };
   const bool sqlite = sql_.sqlite();
-  const bool is_long = node.text.size() > longest_pattern;
   switch (node.match) {
     case Match::contains:
       sql_ << (sqlite ? "instr(" : "strpos(");
@@ -175,33 +164,30 @@ void Renderer::write_positive_match(const MatchNode& node) {
       text();
       sql_ << ") > 0";
       return;
-    case Match::icontains:
-      if (is_long && sqlite) {
-        sql_ << "instr(lower(";
-        operand();
-        sql_ << "), lower(";
-        text();
-        sql_ << ")) > 0";
-        return;
-      }
+    case Match::exactly:
       operand();
-      sql_ << (sqlite ? " LIKE " : " ILIKE ");
-      sql_.bind(like_pattern(node.text));
-      sql_ << " ESCAPE '\\'";
+      sql_ << " = ";
+      text();
       return;
     case Match::starts_with:
-      if (sqlite && !is_long) {  // can use an index
+      if (sqlite && node.text.size() <= longest_pattern) {  // can use an index
         operand();
         sql_ << " GLOB ";
         sql_.bind(glob_prefix(node.text));
         return;
       }
-      sql_ << (sqlite ? "substr(" : "left(");
-      operand();
-      sql_ << (sqlite ? ", 1, length(" : ", char_length(");
-      text();
-      sql_ << ")) = ";
-      text();
+      if (sqlite) {
+        sql_ << "substr(";
+        operand();
+        sql_ << ", 1, length(";
+        text();
+        sql_ << ")) = ";
+        text();
+        return;
+      }
+      operand();  // likewise, with an index in the order of bytes
+      sql_ << " LIKE ";
+      sql_.bind(like_prefix(node.text));
       return;
     case Match::ends_with:
       if (node.text.empty()) {
@@ -215,6 +201,9 @@ void Renderer::write_positive_match(const MatchNode& node) {
       text();
       sql_ << ")) = ";
       text();
+      return;
+    case Match::like:
+      write_like(node);
       return;
   }
 }
@@ -248,31 +237,190 @@ void Renderer::write_junction(bool all, std::span<const NodePtr> parts, bool neg
   sql_ << ")";
 }
 
+void Renderer::write_array_match(const ArrayNode& node) {
+  const bool all = node.match == ArrayMatch::contains_all;
+  if (!sql_.sqlite()) {
+    write_value(*node.operand);
+    sql_ << (all ? " @> " : " && ");
+    sql_.bind(node.values);
+    return;
+  }
+  const std::string elements = sql_.capture([&] {
+    sql_ << "(SELECT value FROM json_each(";
+    write_value(*node.operand);
+    sql_ << "))";
+  });
+  write_value(*node.operand);
+  sql_ << " IS NOT NULL AND " << (all ? "NOT " : "") << "EXISTS (SELECT 1 FROM json_each(";
+  sql_.bind(node.values) << ") AS wanted WHERE wanted.value " << (all ? "NOT " : "") << "IN " << elements
+                         << ")";
+}
+
+/// What a search looks at: nothing is absent, one field ends before the next begins.
+void Renderer::write_search_words(const SearchNode& node) {
+  const std::string document = sql_.capture([&] {
+    for (const NodePtr& field : node.fields) {
+      if (&field != node.fields.data()) sql_ << " || ' ' || ";
+      sql_ << "coalesce(";
+      write_value(*field);
+      sql_ << ", '')";
+    }
+  });
+  if (sql_.sqlite()) {
+    sql_ << document;
+    return;
+  }
+  // The same words, between the same blanks, as search_words() makes; long ones first, they are none.
+  sql_ << "(' ' || regexp_replace(regexp_replace(lower(left(" << document
+       << ", 250000) COLLATE \"und-x-icu\"), '[[:alnum:]]{255,}', ' ', 'g'), '[^[:alnum:]]+', '  ', 'g') || "
+          "' ')";
+}
+
+namespace {
+
+/// As it stands in the text that write_search_words() makes.
+std::string words_pattern(const SearchTerm& term) {
+  std::string text;
+  for (const std::string& word : term.words) {
+    text += text.empty() ? " " : "  ";
+    text += word;
+  }
+  return term.prefix ? text : text + ' ';
+}
+
+/// The query as a tsquery, phrases as words that all must be there; groups that cannot be said so are left
+/// out, the positions of words being unknown.
+std::string tsquery(const SearchQuery& query) {
+  std::string text;
+  for (const auto& group : query.groups) {
+    const auto sayable = [](const SearchTerm& term) { return !term.negated || term.words.size() == 1; };
+    if (!std::ranges::all_of(group, sayable)) continue;
+    text += text.empty() ? "(" : " & (";
+    for (const SearchTerm& term : group) {
+      if (&term != group.data()) text += " | ";
+      text += term.negated ? "!(" : "(";
+      for (const std::string& word : term.words) {
+        if (&word != term.words.data()) text += " & ";
+        text += "'" + word + "'";
+        if (term.prefix && &word == &term.words.back()) text += ":*";
+      }
+      text += ")";
+    }
+    text += ")";
+  }
+  return text;
+}
+
+}  // namespace
+
+void Renderer::write_search(const SearchNode& node) {
+  if (node.query.groups.empty()) {
+    sql_ << "FALSE";
+    return;
+  }
+  const std::string words = sql_.capture([&] { write_search_words(node); });
+  if (sql_.sqlite()) {
+    sql_ << "mpf_search(" << words << ", ";
+    sql_.bind(to_string(node.query)) << ")";
+    return;
+  }
+  sql_ << "(TRUE";
+  // What an index on this expression finds; the rest is checked row by row.
+  if (std::string query = tsquery(node.query); !query.empty()) {
+    sql_ << " AND array_to_tsvector(array_remove(string_to_array(" << words << ", ' '), '')) @@ CAST(";
+    sql_.bind(std::move(query)) << " AS tsquery)";
+  }
+  for (const auto& group : node.query.groups) {
+    if (std::ranges::all_of(group, [](const SearchTerm& term) { return term.words.size() == 1; })) continue;
+    sql_ << " AND (FALSE";
+    for (const SearchTerm& term : group) {
+      sql_ << " OR strpos(" << words << ", ";
+      sql_.bind(words_pattern(term)) << (term.negated ? ") = 0" : ") > 0");
+    }
+    sql_ << ")";
+  }
+  sql_ << ")";
+}
+
+void Renderer::write_search_rank(const SearchNode& node) {
+  const std::string words = sql_.capture([&] { write_search_words(node); });
+  if (sql_.sqlite()) {
+    sql_ << "mpf_search_rank(" << words << ", ";
+    sql_.bind(to_string(node.query)) << ")";
+    return;
+  }
+  sql_ << "(SELECT CAST(0";
+  for (const auto& group : node.query.groups) {
+    for (const SearchTerm& term : group) {
+      if (term.negated) continue;
+      const std::string pattern = words_pattern(term);
+      sql_ << " + (char_length(words) - char_length(replace(words, ";
+      sql_.bind(pattern) << ", ''))) / char_length(";
+      sql_.bind(pattern) << ")";
+    }
+  }
+  // OFFSET 0 keeps the words from being made once for every mention.
+  sql_
+      << " AS float8) / CAST(cardinality(array_remove(string_to_array(words, ' '), '')) + 10 AS float8) FROM "
+         "(SELECT "
+      << words << " AS words OFFSET 0) AS document)";
+}
+
+struct Renderer::ConditionVisitor {
+  Renderer& self;
+  bool negated;
+  void operator()(const CompareNode& compare) const { self.write_comparison(compare, negated); }
+  void operator()(const InNode& in) const { self.write_in(in, negated); }
+  void operator()(const MatchNode& match) const { self.write_match(match, negated); }
+  void operator()(const NullNode& null) const {
+    self.write_value(*null.operand);
+    self.sql_ << (null.is_null != negated ? " IS NULL" : " IS NOT NULL");
+  }
+  void operator()(const InSelectionNode& in) const {
+    leaf([&] {
+      self.write_value(*in.operand);
+      self.sql_ << " IN (";
+      Renderer::select_plan(self.sql_, *in.selection, &self, false);
+      self.sql_ << ")";
+    });
+  }
+  void operator()(const ExistsNode& exists) const {
+    leaf([&] {
+      self.sql_ << "EXISTS (";
+      Renderer::select_plan(self.sql_, *exists.selection, &self, false);
+      self.sql_ << ")";
+    });
+  }
+  void operator()(const RelatedNode& related) const {
+    leaf([&] { self.write_related(related); });
+  }
+  void operator()(const ArrayNode& array) const {
+    leaf([&] { self.write_array_match(array); });
+  }
+  void operator()(const SearchNode& search) const {
+    leaf([&] { self.write_search(search); });
+  }
+  void operator()(const JunctionNode& junction) const {
+    self.write_junction(junction.all, junction.parts, negated);
+  }
+  void operator()(const NotNode& negation) const { self.write_condition(*negation.operand, !negated); }
+  void operator()(const auto&) const { unreachable(); }
+  /// Negated: it is false, or tells nothing for want of a value.
+  template <class Write>
+  void leaf(const Write& write) const {
+    if (negated) self.sql_ << "((";
+    write();
+    if (negated) self.sql_ << ") IS NOT TRUE)";
+  }
+  [[noreturn]] static void unreachable() {
+    throw Error(ErrorKind::internal, "a value stands where a condition belongs");
+  }
+};
+
 /// Negation is carried to the leaves, where it can tell absent values from others: SQL's own NOT would let
 /// neither a condition nor its negation hold for them.
 void Renderer::write_condition(const Node& node, bool negated) {
-  struct Visitor {
-    Renderer& self;
-    bool negated;
-    void operator()(const CompareNode& compare) const { self.write_comparison(compare, negated); }
-    void operator()(const InNode& in) const { self.write_in(in, negated); }
-    void operator()(const MatchNode& match) const { self.write_match(match, negated); }
-    void operator()(const NullNode& null) const {
-      self.write_value(*null.operand);
-      self.sql_ << (null.is_null != negated ? " IS NULL" : " IS NOT NULL");
-    }
-    void operator()(const JunctionNode& junction) const {
-      self.write_junction(junction.all, junction.parts, negated);
-    }
-    void operator()(const NotNode& negation) const { self.write_condition(*negation.operand, !negated); }
-    void operator()(const ColumnNode&) const { unreachable(); }
-    void operator()(const ValueNode&) const { unreachable(); }
-    void operator()(const ArithmeticNode&) const { unreachable(); }
-    [[noreturn]] static void unreachable() {
-      throw Error(ErrorKind::internal, "a value stands where a condition belongs");
-    }
-  };
-  std::visit(Visitor{*this, negated}, node.content);
+  std::visit(ConditionVisitor{*this, negated}, node.content);
 }
 
 }  // namespace mpf::orm::detail

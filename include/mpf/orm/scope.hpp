@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <ranges>
+#include <source_location>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -45,9 +46,9 @@ template <ScopeKind kind>
 class BasicScope {
  public:
   template <class T>
-  Query<T> query() const {
+  Query<T> query(std::source_location origin = std::source_location::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    return Query<T>(QueryCore(data_, model_info<T>()));
+    return Query<T>(QueryCore(data_, model_info<T>()).at(origin));
   }
 
   /// The row of that id, or Error(not_found): for an id that does not exist and for one that the scope does

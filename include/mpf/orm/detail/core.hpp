@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,38 +43,104 @@ struct NewValue {
   NodePtr value;  ///< null: one more than before
 };
 
+enum class LockStrength : std::uint8_t { update, share };
+enum class LockWait : std::uint8_t { wait, skip_locked, fail };
+enum class SetOperation : std::uint8_t { all, either, both, without };
+
+/// Which part of a query in a total order.
+struct PageRequest {
+  std::size_t size = 0;
+  std::string_view cursor;  ///< empty: from the beginning, or from the end
+  bool backward = false;
+};
+struct PageCursors {
+  std::string previous;  ///< empty: nothing is before
+  std::string next;
+};
+
 /// An immutable query; extending it makes another that shares what it has.
 class QueryCore {
  public:
   QueryCore(const ScopeData& scope, const ModelInfo& model) : scope_(scope), model_(&model) {}
 
   QueryCore where(NodePtr condition) const;
-  QueryCore order_by(const ColumnPath& path, bool descending) const;
+  QueryCore order_by(OrderBy term) const;
   QueryCore with(std::span<const Hop> hops) const;
+  /// Of rows that are equal in these values only the first ones, in the query's order.
+  QueryCore first_per(std::vector<NodePtr> values, std::size_t rows) const;
   QueryCore limit(std::size_t rows) const;
   QueryCore offset(std::size_t rows) const;
+  QueryCore lock(LockStrength strength, LockWait wait) const;
+  QueryCore at(const std::source_location& origin) const;
 
-  void fetch(const RowTarget& target) const;
-  void project(std::span<const ColumnPath* const> columns, const db::RowSink& on_row) const;
+  /// on_values gets the values of `extra` for the row just placed, from that column on.
+  using ValueSink = std::function<void(const db::Row& row, std::size_t first_column)>;
+  void fetch(const RowTarget& target, bool stream = false, std::span<const NodePtr> extra = {},
+             const ValueSink& on_values = {}) const;
+  /// In the opposite order.
+  QueryCore reversed() const;
+  /// Places one row more than asked for where there is one: the last, or the first of a page backward comes
+  /// last. The cursors are about the rows asked for.
+  PageCursors page(const PageRequest& request, const RowTarget& target) const;
   std::uint64_t count() const;
   bool exists() const;
   std::uint64_t update(std::span<const NewValue> values) const;
+  void update_returning(std::span<const NewValue> values, const RowTarget& target) const;
   std::uint64_t remove() const;
+  void remove_returning(const RowTarget& target) const;
   std::string sql() const;
+  std::string explain() const;
 
   const ModelInfo& model() const noexcept { return *model_; }
+  const ScopeData& scope() const noexcept { return scope_; }
   std::optional<std::size_t> limit() const noexcept { return limit_; }
+  std::optional<std::size_t> offset() const noexcept { return offset_; }
+  const std::source_location& origin() const noexcept { return origin_; }
+  const std::shared_ptr<const Clause>& clauses() const noexcept { return last_; }
 
  private:
-  friend class Renderer;
   QueryCore extended(Clause clause) const;
+  std::uint64_t run_update(std::span<const NewValue> values, const RowTarget* returning) const;
 
   ScopeData scope_;
   const ModelInfo* model_;
   std::shared_ptr<const Clause> last_;
   std::optional<std::size_t> limit_;
   std::optional<std::size_t> offset_;
+  std::source_location origin_;
 };
+
+/// Values computed from the rows of a query, or two such combined.
+struct SelectionPlan {
+  QueryCore source;
+  std::vector<NodePtr> columns;
+  bool grouped = false;
+  std::vector<NodePtr> groups;
+  NodePtr having;
+  bool distinct = false;
+  struct Order {
+    NodePtr value;  ///< null: of that column
+    std::size_t column = 0;
+    bool descending = false;
+    Nulls nulls = Nulls::automatic;
+  };
+  std::vector<Order> order;  ///< instead of the source's, if there is one
+  std::optional<std::size_t> limit;
+  std::optional<std::size_t> offset;
+  SetOperation operation = SetOperation::all;
+  PlanPtr left;  ///< with right: what is combined; of the above only order, limit and offset count
+  PlanPtr right;
+};
+
+/// The query that gives the scope.
+const QueryCore& source_of(const SelectionPlan& plan);
+void run_selection(const SelectionPlan& plan, const db::RowSink& on_row, bool stream,
+                   const std::source_location& origin);
+std::uint64_t count_selection(const SelectionPlan& plan, const std::source_location& origin);
+std::string selection_sql(const SelectionPlan& plan);
+std::string explain_selection(const SelectionPlan& plan, const std::source_location& origin);
+/// Throws Error(internal) for queries of different scopes.
+void check_same_scope(const QueryCore& left, const QueryCore& right);
 
 /// Throw Error(not_found), and Error(internal) for more than one row.
 [[noreturn]] void throw_no_row(const ModelInfo& model);

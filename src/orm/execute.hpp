@@ -1,0 +1,27 @@
+#pragma once
+
+#include <source_location>
+
+#include <mpf/orm/detail/core.hpp>
+
+#include "orm/sql.hpp"
+
+namespace mpf::orm::detail {
+
+/// Runs what was written, telling the database who asked.
+inline std::uint64_t execute(db::Database& db, Sql&& sql, db::Access access,
+                             const std::source_location& origin, const db::RowSink& on_row = {},
+                             bool stream = false) {
+  db::Statement statement = std::move(sql).take(access);
+  const auto tell = [&](auto& told) {
+    if constexpr (requires { told.origin; }) told.origin = origin;
+    if constexpr (requires { told.stream; }) told.stream = stream;
+  };
+  tell(statement);
+  return db.execute(statement, on_row);
+}
+
+/// The database's plan for a statement, a step a line.
+std::string explain(db::Database& db, Sql&& sql, const std::source_location& origin);
+
+}  // namespace mpf::orm::detail

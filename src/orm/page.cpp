@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include <mpf/base/error.hpp>
+#include <mpf/base/hash.hpp>
+#include <mpf/base/json_reader.hpp>
+#include <mpf/base/json_writer.hpp>
+#include <mpf/base/text.hpp>
+
+#include "orm/render.hpp"
+
+/// Pages by the values of the last row: however far, a page costs what the first one does.
+namespace mpf::orm::detail {
+
+namespace {
+
+constexpr std::size_t digest_size = 8;
+constexpr std::size_t longest_cursor = 16'384;
+
+[[noreturn]] void refuse() { fail(ErrorKind::invalid, "this cursor is not one that this list gave out"); }
+
+db::Param key_of(const db::Row& row, std::size_t column, ColumnType type) {
+  if (row.is_null(column)) return nullptr;
+  switch (type) {
+    case ColumnType::boolean:
+      return row.boolean(column);
+    case ColumnType::smallint:
+    case ColumnType::integer:
+    case ColumnType::bigint:
+    case ColumnType::id:
+      return row.integer(column);
+    case ColumnType::float4:
+    case ColumnType::real:
+      return row.real(column);
+    case ColumnType::text:
+      return std::string(row.text(column));
+    case ColumnType::timestamp:
+      return row.timestamp(column);
+    case ColumnType::date:
+      return row.date(column);
+    case ColumnType::duration:
+      return row.duration(column);
+    case ColumnType::uuid:
+      return row.uuid(column);
+    default:
+      throw Error(ErrorKind::internal, "pages cannot be ordered by values of that type");
+  }
+}
+
+struct KeyVisitor {
+  std::optional<std::string> operator()(std::nullptr_t) const { return std::nullopt; }
+  std::optional<std::string> operator()(bool value) const { return value ? "b1" : "b0"; }
+  std::optional<std::string> operator()(std::int64_t value) const { return fmt::format("i{}", value); }
+  std::optional<std::string> operator()(double value) const {
+    return fmt::format("r{}", std::bit_cast<std::int64_t>(value));
+  }
+  std::optional<std::string> operator()(const std::string& value) const { return "t" + value; }
+  std::optional<std::string> operator()(Timestamp value) const { return fmt::format("s{}", value.micros()); }
+  std::optional<std::string> operator()(Date value) const { return "d" + value.to_string(); }
+  std::optional<std::string> operator()(Microseconds value) const {
+    return fmt::format("m{}", value.count());
+  }
+  std::optional<std::string> operator()(const Uuid& value) const { return "u" + value.to_string(); }
+  std::optional<std::string> operator()(const auto&) const {
+    throw Error(ErrorKind::internal, "pages cannot be ordered by values of that type");
+  }
+};
+
+/// A letter for the type, and the value; nothing for an absent one.
+std::optional<std::string> key_text(const db::Param& key) { return std::visit(KeyVisitor{}, key); }
+
+db::Param parse_key(std::string_view text, ColumnType type) {
+  if (text.empty()) refuse();
+  const char kind = text.front();
+  text.remove_prefix(1);
+  const auto expect = [kind](char wanted) {
+    if (kind != wanted) refuse();
+  };
+  const auto number = [text] {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) refuse();
+    return value;
+  };
+  const auto given = [](const auto& parsed) -> db::Param {
+    if (!parsed) refuse();
+    return *parsed;
+  };
+  switch (type) {
+    case ColumnType::boolean:
+      expect('b');
+      if (text != "0" && text != "1") refuse();
+      return text == "1";
+    case ColumnType::smallint:
+    case ColumnType::integer:
+    case ColumnType::bigint:
+    case ColumnType::id:
+      expect('i');
+      return number();
+    case ColumnType::float4:
+    case ColumnType::real:
+      expect('r');
+      return std::bit_cast<double>(number());
+    case ColumnType::text:
+      expect('t');
+      if (text_defect(text)) refuse();
+      return std::string(text);
+    case ColumnType::timestamp:
+      expect('s');
+      return Timestamp(Microseconds(number()));
+    case ColumnType::date:
+      expect('d');
+      return given(Date::parse(text));
+    case ColumnType::duration:
+      expect('m');
+      return Microseconds(number());
+    case ColumnType::uuid:
+      expect('u');
+      return given(Uuid::parse(text));
+    default:
+      refuse();
+  }
+}
+
+/// What a cursor belongs to: table and order.
+std::string fingerprint(const QueryCore& query, std::span<const OrderBy> terms) {
+  std::string text(query.model().table.name);
+  for (const OrderBy& term : terms) {
+    Sql sql(query.scope().db->dialect());
+    Renderer(sql, query).write_value(*term.value);
+    text += fmt::format("\n{} {} {}", sql.text(), term.descending, term.nulls_first());
+  }
+  return text;
+}
+
+std::string digest_of(std::string_view order, std::string_view body) {
+  return hmac_sha256(order, body).substr(0, digest_size);
+}
+
+std::string write_cursor(std::string_view order, std::span<const db::Param> keys) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_array();
+  for (const db::Param& key : keys) {
+    if (const auto text = key_text(key)) {
+      json.value(*text);
+    } else {
+      json.null();
+    }
+  }
+  json.end_array();
+  return base64url_encode(digest_of(order, body) + body);
+}
+
+std::vector<db::Param> read_cursor(std::string_view cursor, std::string_view order,
+                                   std::span<const OrderBy> terms) {
+  if (cursor.size() > longest_cursor) refuse();
+  const auto bytes = base64url_decode(cursor);
+  if (!bytes || bytes->size() < digest_size) refuse();
+  const std::string_view body = std::string_view(*bytes).substr(digest_size);
+  if (digest_of(order, body) != std::string_view(*bytes).substr(0, digest_size)) refuse();
+  std::vector<db::Param> keys;
+  JsonReader json(body);
+  if (!json.begin_array()) refuse();
+  while (json.next_item()) {
+    if (keys.size() == terms.size()) refuse();
+    const Node& term = *terms[keys.size()].value;
+    std::string text;
+    if (json.read_null()) {
+      if (!is_nullable(term)) refuse();
+      keys.emplace_back(nullptr);
+    } else if (json.read_string(text)) {
+      keys.push_back(parse_key(text, type_of(term)));
+    } else {
+      refuse();
+    }
+  }
+  json.finish();
+  if (keys.size() != terms.size()) refuse();
+  return keys;
+}
+
+/// Nothing is among no values.
+NodePtr never(const NodePtr& value) { return in_node(value, {}, nullptr); }
+
+/// The value comes after the key.
+NodePtr after(const OrderBy& term, const db::Param& key) {
+  if (std::holds_alternative<std::nullptr_t>(key)) {
+    return term.nulls_first() ? null_node(term.value, false) : never(term.value);
+  }
+  const Comparison comparison = term.descending ? Comparison::less : Comparison::greater;
+  NodePtr further = compare_node(comparison, term.value, value_node(key, nullptr));
+  if (!is_nullable(*term.value) || term.nulls_first()) return further;
+  return or_node(std::move(further), null_node(term.value, true));
+}
+
+/// The row comes after that of the keys: its first term does, or is equal and the second does, …
+NodePtr after(std::span<const OrderBy> terms, std::span<const db::Param> keys) {
+  NodePtr condition = after(terms.back(), keys.back());
+  for (std::size_t i = terms.size() - 1; i-- > 0;) {
+    NodePtr equal = compare_node(Comparison::equal, terms[i].value, value_node(keys[i], nullptr));
+    condition = or_node(after(terms[i], keys[i]), and_node(std::move(equal), std::move(condition)));
+  }
+  return condition;
+}
+
+void reverse(std::vector<OrderBy>& terms) {
+  for (OrderBy& term : terms) {
+    term.nulls = term.nulls_first() ? Nulls::last : Nulls::first;
+    term.descending = !term.descending;
+  }
+}
+
+}  // namespace
+
+QueryCore QueryCore::reversed() const {
+  if (limit_ || offset_) fail(ErrorKind::internal, "last() of a query with a limit or offset");
+  Sql unused(scope_.db->dialect());
+  std::vector<OrderBy> terms = Renderer(unused, *this).total_order();
+  reverse(terms);
+  return extended({Clause::Reorder{std::move(terms)}, nullptr});
+}
+
+PageCursors QueryCore::page(const PageRequest& request, const RowTarget& target) const {
+  if (limit_ || offset_)
+    fail(ErrorKind::internal, "page() cuts the rows itself: the query has a limit or offset");
+  if (request.size == 0) fail(ErrorKind::internal, "page() of no rows");
+  Sql unused(scope_.db->dialect());
+  std::vector<OrderBy> terms = Renderer(unused, *this).total_order();
+  const std::string order = fingerprint(*this, terms);
+  std::vector<db::Param> keys;
+  if (!request.cursor.empty()) keys = read_cursor(request.cursor, order, terms);
+  if (request.backward) {
+    reverse(terms);
+  }
+  QueryCore rows = extended({Clause::Reorder{terms}, nullptr}).limit(request.size + 1);
+  if (!keys.empty()) rows = rows.where(after(terms, keys));
+
+  std::vector<NodePtr> values;
+  for (const OrderBy& term : terms) values.push_back(term.value);
+  std::vector<db::Param> first;
+  std::vector<db::Param> last;
+  std::size_t count = 0;
+  rows.fetch(target, false, values, [&](const db::Row& row, std::size_t column) {
+    ++count;
+    if (count > request.size) return;
+    std::vector<db::Param> found;
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      found.push_back(key_of(row, column + i, type_of(*terms[i].value)));
+    }
+    if (count == 1) first = found;
+    last = std::move(found);
+  });
+  const bool more = count > request.size;
+  const auto cursor = [&](const std::vector<db::Param>& of) {
+    return of.empty() ? std::string(request.cursor) : write_cursor(order, of);
+  };
+  PageCursors cursors;
+  if (request.backward) {
+    if (more) cursors.previous = cursor(last);
+    if (!request.cursor.empty()) cursors.next = cursor(first);
+  } else {
+    if (more) cursors.next = cursor(last);
+    if (!request.cursor.empty()) cursors.previous = cursor(first);
+  }
+  return cursors;
+}
+
+}  // namespace mpf::orm::detail
