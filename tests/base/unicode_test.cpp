@@ -1,5 +1,9 @@
 #include <mpf/base/unicode.hpp>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 using namespace mpf;
