@@ -53,19 +53,25 @@ bool Claims::any_waiting() const {
   return any;
 }
 
+/// A condition for the rows that a SELECT picks, once; on PostgreSQL passing over those that another worker
+/// is about to change: what was read of them may be wrong by the time their lock is free.
+std::string Claims::chosen(const std::string& condition) const {
+  const std::string select = "SELECT id FROM mpf_task WHERE " + condition;
+  if (queue_.db().dialect() == db::Dialect::sqlite) return "id IN (" + select + ")";
+  return "id = ANY (ARRAY(" + select + " FOR UPDATE SKIP LOCKED))";
+}
+
 void Claims::promote() {
   queue_.db().execute(
-      {"UPDATE mpf_task SET state = CASE WHEN crashes > 0 THEN 'suspect' ELSE 'queued' END WHERE "
-       "id IN (SELECT id FROM mpf_task WHERE state = 'scheduled' AND run_at <= ? ORDER BY run_at "
-       "LIMIT 1000)",
+      {"UPDATE mpf_task SET state = CASE WHEN crashes > 0 THEN 'suspect' ELSE 'queued' END WHERE " +
+           chosen("state = 'scheduled' AND run_at <= ? ORDER BY run_at LIMIT 1000"),
        {queue_.clock().now()},
        db::Access::write});
 }
 
-void Claims::take(Id worker, const std::string& condition, std::vector<db::Param> params, std::size_t count,
-                  std::vector<std::shared_ptr<Attempt>>& taken) {
+std::size_t Claims::take(Id worker, const std::string& condition, std::vector<db::Param> params,
+                         std::size_t count, std::vector<std::shared_ptr<Attempt>>& taken) {
   const Timestamp now = queue_.clock().now();
-  const bool skip_locked = queue_.db().dialect() == db::Dialect::postgres;
   std::vector<db::Param> all{worker.value, now};
   all.insert(all.end(), std::make_move_iterator(params.begin()), std::make_move_iterator(params.end()));
   const std::string known = named(all);
@@ -74,18 +80,16 @@ void Claims::take(Id worker, const std::string& condition, std::vector<db::Param
   std::vector<std::shared_ptr<Attempt>> unwanted;
   queue_.db().execute(
       {"UPDATE mpf_task SET state = 'running', worker_id = ?, lease = lease + 1, attempt = attempt + 1, "
-       "started_at = ?, unique_key = CASE WHEN until_started THEN NULL ELSE unique_key END WHERE id IN "
-       "(SELECT id "
-       "FROM mpf_task WHERE " +
-           condition + known + " ORDER BY rank, id LIMIT ?" + (skip_locked ? " FOR UPDATE SKIP LOCKED" : "") +
-           ") RETURNING id, lease, name, payload, attempt, max_attempts, site_id, job_id, crashes, "
+       "started_at = ?, unique_key = CASE WHEN until_started THEN NULL ELSE unique_key END WHERE " +
+           chosen(condition + known + " ORDER BY rank, id LIMIT ?") +
+           " RETURNING id, lease, name, payload, attempt, max_attempts, site_id, job_id, crashes, "
            "cancel_requested",
        std::move(all), db::Access::write},
       [&](const db::Row& row) {
         auto attempt = std::make_shared<Attempt>();
         attempt->hold = {Id(row.integer(0)), row.integer(1), worker, std::nullopt};
         attempt->name = row.text(2);
-        attempt->payload = row.text(3);
+        attempt->payload = row.json(3);
         attempt->number = static_cast<int>(row.integer(4));
         attempt->max_attempts = static_cast<int>(row.integer(5));
         if (row.integer(6) != 0) attempt->site = Id(row.integer(6));
@@ -99,6 +103,7 @@ void Claims::take(Id worker, const std::string& condition, std::vector<db::Param
   for (const auto& attempt : unwanted) {
     store::end_attempt(queue_.db(), attempt->hold, {"cancelled", false, {}, {}, "null", {}}, now);
   }
+  return taken.size() - before + unwanted.size();
 }
 
 std::vector<std::int64_t> Claims::sites_in_turn(const std::string& queue, std::int64_t rank,
@@ -139,14 +144,15 @@ void Claims::take_from(Id worker, const std::string& queue, std::size_t wanted,
         [&](const db::Row& row) { rank = row.integer(0); });
     if (!rank) return;
     const auto sites = sites_in_turn(queue, *rank, wanted - taken.size());
-    if (sites.empty()) return;
+    std::size_t met = 0;
     for (std::size_t i = 0; i < sites.size() && taken.size() < wanted; ++i) {
       const std::size_t shares = sites.size() - i;
       const std::size_t share = (wanted - taken.size() + shares - 1) / shares;
-      take(worker, "state = 'queued' AND queue = ? AND rank = ? AND site_id = ?", {queue, *rank, sites[i]},
-           share, taken);
+      met += take(worker, "state = 'queued' AND queue = ? AND rank = ? AND site_id = ?",
+                  {queue, *rank, sites[i]}, share, taken);
       last_site_[queue] = sites[i];
     }
+    if (met == 0) return;  // others are just taking them; waiting here, two could wait for each other
   }
 }
 

@@ -39,11 +39,13 @@ class Claims {
  private:
   void promote();
   /// Claims what the condition selects, at most `count`.
-  void take(Id worker, const std::string& condition, std::vector<db::Param> params, std::size_t count,
-            std::vector<std::shared_ptr<Attempt>>& taken);
+  /// Returns how many tasks it met: those taken, and those that were to be cancelled.
+  std::size_t take(Id worker, const std::string& condition, std::vector<db::Param> params, std::size_t count,
+                   std::vector<std::shared_ptr<Attempt>>& taken);
   void take_from(Id worker, const std::string& queue, std::size_t wanted,
                  std::vector<std::shared_ptr<Attempt>>& taken);
   std::vector<std::int64_t> sites_in_turn(const std::string& queue, std::int64_t rank, std::size_t count);
+  std::string chosen(const std::string& condition) const;
   std::string named(std::vector<db::Param>& params) const;  // " AND name IN (…)"
 
   Queue& queue_;

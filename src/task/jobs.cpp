@@ -43,7 +43,7 @@ Id Queue::create_job_with(const JobOptions& options, const Registry::Entry* fina
          "created_at) VALUES (?, ?, ?, 'running', ?, 0, 0, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT (unique_key) "
          "DO NOTHING RETURNING id",
          {options.kind, key, site, options.total.value_or(0), options.total.has_value(), finaliser_name,
-          finaliser_queue, payload, max_attempts, now},
+          finaliser_queue, db::JsonText{payload}, max_attempts, now},
          db::Access::write},
         [&](const db::Row& row) { made = Id(row.integer(0)); });
     if (!made) {
@@ -70,27 +70,29 @@ void Queue::close_job(Id job) {
 
 bool Queue::cancel_job(Id job) {
   const Timestamp now = clock_.now();
-  const bool found = db_.transaction([&](db::Transaction&) {
-    if (db_.execute(
-            {"UPDATE mpf_task_job SET state = 'cancelled', unique_key = NULL, finished_at = ? WHERE id = "
-             "? AND state = 'running'",
-             {now, job.value},
-             db::Access::write}) != 1) {
-      return false;
-    }
-    const auto waiting =
-        db_.execute({"UPDATE mpf_task SET state = 'cancelled', finished_at = ?, unique_key = "
-                     "NULL WHERE job_id = ? AND state IN ('queued', 'scheduled', 'suspect')",
-                     {now, job.value},
+  const bool found = db_.transaction(
+      [&](db::Transaction&) {
+        if (db_.execute(
+                {"UPDATE mpf_task_job SET state = 'cancelled', unique_key = NULL, finished_at = ? WHERE id = "
+                 "? AND state = 'running'",
+                 {now, job.value},
+                 db::Access::write}) != 1) {
+          return false;
+        }
+        const auto waiting =
+            db_.execute({"UPDATE mpf_task SET state = 'cancelled', finished_at = ?, unique_key = "
+                         "NULL WHERE job_id = ? AND state IN ('queued', 'scheduled', 'suspect')",
+                         {now, job.value},
+                         db::Access::write});
+        db_.execute({"UPDATE mpf_task_job SET finished = finished + ? WHERE id = ?",
+                     {static_cast<std::int64_t>(waiting), job.value},
                      db::Access::write});
-    db_.execute({"UPDATE mpf_task_job SET finished = finished + ? WHERE id = ?",
-                 {static_cast<std::int64_t>(waiting), job.value},
-                 db::Access::write});
-    db_.execute({"UPDATE mpf_task SET cancel_requested = TRUE WHERE job_id = ? AND state = 'running'",
-                 {job.value},
-                 db::Access::write});
-    return true;
-  });
+        db_.execute({"UPDATE mpf_task SET cancel_requested = TRUE WHERE job_id = ? AND state = 'running'",
+                     {job.value},
+                     db::Access::write});
+        return true;
+      },
+      {.retries = 5});  // tasks that end meanwhile take the same locks in the other order
   if (found) changed();
   return found;
 }

@@ -54,7 +54,11 @@ void Membership::bury(Timestamp now) {
       });
   for (const Worker& other : others) {
     if (!other.expired && !process_is_dead(other.process)) continue;
-    queue_.db().execute({"DELETE FROM mpf_task_worker WHERE id = ?", {other.id.value}, db::Access::write});
+    if (queue_.db().execute({"DELETE FROM mpf_task_worker WHERE id = ? AND (expires_at < ? OR ?)",
+                             {other.id.value, now, !other.expired},
+                             db::Access::write}) != 1) {
+      continue;  // it has just renewed its lease, or another worker was faster
+    }
     queue_.db().on_commit([name = other.name, id = other.id.value] {
       log::warning("worker {} ({}) is dead; its tasks go back to the queue", name, id);
     });
@@ -91,13 +95,14 @@ std::uint64_t Membership::rescue() {
     if (poison) error += " " + std::to_string(orphan.crashes) + " times: taken for poison";
     const char* state = orphan.cancel ? "cancelled" : poison ? "failed" : "suspect";
     const bool again = !orphan.cancel && !poison;
-    queue_.db().execute(
+    const auto changed = queue_.db().execute(
         {"UPDATE mpf_task SET state = ?, crashes = ?, attempt = attempt - 1, worker_id = NULL, "
          "last_error = ?, unique_key = CASE WHEN ? THEN unique_key ELSE NULL END, finished_at = ? "
          "WHERE id = ? AND lease = ? AND state = 'running'",
          {std::string(state), std::int64_t{orphan.crashes}, error, again,
           again ? db::Param(nullptr) : db::Param(now), orphan.hold.task.value, orphan.hold.lease},
          db::Access::write});
+    if (changed != 1) continue;  // another worker was faster
     if (!again && orphan.hold.job) store::count_finished(queue_.db(), *orphan.hold.job, poison, now);
     if (poison) log::error("task {} {}: {}", orphan.name, orphan.hold.task.value, error);
   }

@@ -49,7 +49,7 @@ TaskStatus read_status(const db::Row& row) {
   status.crashes = static_cast<int>(row.integer(6));
   status.progress = {row.integer(7), row.integer(8), std::string(row.text(9))};
   status.last_error = row.text(10);
-  status.result = Json::parse(row.text(11));
+  status.result = Json::parse(row.json(11));
   if (row.integer(12) != 0) status.site = Id(row.integer(12));
   if (!row.is_null(13)) status.job = Id(row.integer(13));
   status.created_at = row.timestamp(14);

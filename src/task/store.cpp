@@ -28,8 +28,8 @@ void insert_some(db::Database& db, const NewTask& task, const std::string* paylo
     statement.params.insert(
         statement.params.end(),
         {task.name, task.queue, std::string(task.state), std::int64_t{-task.priority}, task.site,
-         nullable(task.job), payloads[i], nullable(task.unique_key), task.until_started, task.run_at,
-         std::int64_t{task.max_attempts}, task.created_at});
+         nullable(task.job), db::JsonText{payloads[i]}, nullable(task.unique_key), task.until_started,
+         task.run_at, std::int64_t{task.max_attempts}, task.created_at});
   }
   if (task.unique_key) statement.sql += " ON CONFLICT (unique_key) DO NOTHING";
   statement.sql += " RETURNING id";
@@ -76,8 +76,8 @@ bool end_attempt(db::Database& db, const Hold& hold, const Ending& ending, Times
     statement.params.emplace_back(std::string(ending.state));
   }
   statement.sql += ", worker_id = NULL, progress_done = ?, progress_total = ?, progress_note = ?, result = ?";
-  statement.params.insert(statement.params.end(),
-                          {ending.progress.done, ending.progress.total, ending.progress.note, ending.result});
+  statement.params.insert(statement.params.end(), {ending.progress.done, ending.progress.total,
+                                                   ending.progress.note, db::JsonText{ending.result}});
   if (!ending.count_attempt) statement.sql += ", attempt = attempt - 1";
   if (ending.error) {
     statement.sql += ", last_error = ?";
@@ -121,7 +121,7 @@ void end_job_if_complete(db::Database& db, Id job, Timestamp now) {
         finaliser.emplace();
         finaliser->name = row.text(0);
         finaliser->queue = row.text(1);
-        payload = row.text(2);
+        payload = row.json(2);
         finaliser->max_attempts = static_cast<int>(row.integer(3));
         finaliser->site = row.integer(4);
       });

@@ -1,32 +1,34 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
-#include <mpf/db/sqlite.hpp>
 #include <mpf/orm/ddl.hpp>
 
-#include "support/temp_dir.hpp"
+#include "support/place.hpp"
 
 namespace mpf::test {
 
-/// A fresh SQLite database with these tables. Made and used in a fiber.
+/// Makes tables as migrations would.
+inline void create_tables(db::Database& db, const std::vector<orm::Table>& tables) {
+  for (const orm::Table& table : tables) {
+    for (const std::string& sql : orm::create_table_sql(table, db.dialect())) db.execute_script(sql);
+  }
+}
+
+/// A fresh database with these tables. Made and used in a fiber.
 class Database {
  public:
-  explicit Database(const std::vector<std::vector<orm::Table>>& tables) {
-    db_ = db::open_sqlite({.file = folder_ / "test.db"});
-    for (const auto& list : tables) {
-      for (const orm::Table& table : list) {
-        for (const std::string& sql : orm::create_table_sql(table, db_->dialect())) db_->execute_script(sql);
-      }
-    }
+  explicit Database(const std::vector<std::vector<orm::Table>>& tables) : db_(place_.open()) {
+    for (const auto& list : tables) create_tables(*db_, list);
   }
 
   db::Database& operator*() const { return *db_; }
   db::Database* operator->() const { return db_.get(); }
 
  private:
-  TempDir folder_;
+  DatabasePlace place_;
   std::unique_ptr<db::Database> db_;
 };
 

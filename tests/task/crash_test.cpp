@@ -25,10 +25,6 @@ using mpf::test::Tasks;
 /// test case "child".
 namespace {
 
-std::unique_ptr<mpf::db::Database> open(const std::string& folder) {
-  return mpf::db::open_sqlite({.file = std::filesystem::path(folder) / "test.db"});
-}
-
 std::int64_t number(mpf::db::Database& db, const std::string& sql) {
   std::int64_t value = 0;
   db.execute({sql, {}}, [&](const mpf::db::Row& row) { value = row.integer(0); });
@@ -65,21 +61,19 @@ void fill(mpf::task::Registry& registry) {
 
 struct Site {
   mpf::test::TempDir folder;
-  std::unique_ptr<mpf::db::Database> db = open(folder.path());
+  mpf::test::DatabasePlace place;
+  std::unique_ptr<mpf::db::Database> db = place.open();
   mpf::task::Registry registry;
   mpf::task::Queue queue{*db, registry};
 
   Site() {
-    for (const auto& table : mpf::task::tables()) {
-      for (const auto& sql : mpf::orm::create_table_sql(table, db->dialect())) db->execute_script(sql);
-    }
-    db->execute_script(
-        "CREATE TABLE effect (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, kind TEXT NOT NULL)");
+    mpf::test::create_tables(*db, mpf::task::tables());
+    db->execute_script("CREATE TABLE effect (task INTEGER NOT NULL, kind TEXT NOT NULL)");
     fill(registry);
   }
 
   std::unique_ptr<mpf::test::Process> child(const std::map<std::string, std::string>& more = {}) {
-    std::map<std::string, std::string> environment{{"TASK_CHILD_FOLDER", folder.path()}};
+    std::map<std::string, std::string> environment{{"TASK_CHILD_DATABASE", place.url()}};
     environment.insert(more.begin(), more.end());
     return std::make_unique<mpf::test::Process>(
         std::vector<std::string>{std::filesystem::read_symlink("/proc/self/exe"), "--test-case=child",
@@ -96,10 +90,10 @@ struct Site {
 }  // namespace
 
 TEST_CASE("child" * doctest::skip()) {
-  const char* const folder = ::getenv("TASK_CHILD_FOLDER");
-  REQUIRE(folder != nullptr);
+  const char* const url = ::getenv("TASK_CHILD_DATABASE");
+  REQUIRE(url != nullptr);
   mpf::fiber::run([&] {
-    const auto db = open(folder);
+    const auto db = mpf::test::open_database(url);
     mpf::task::Registry registry;
     fill(registry);
     mpf::task::Queue queue(*db, registry);

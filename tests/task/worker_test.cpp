@@ -36,7 +36,7 @@ void insert_effect(Context& context) {
       {"INSERT INTO effect (task) VALUES (?)", {context.task_id().value}, mpf::db::Access::write});
 }
 
-constexpr const char* create_effect = "CREATE TABLE effect (id INTEGER PRIMARY KEY, task INTEGER NOT NULL)";
+constexpr const char* create_effect = "CREATE TABLE effect (task INTEGER NOT NULL)";
 
 }  // namespace
 
@@ -63,12 +63,10 @@ TEST_CASE("a commit wakes the worker of its process at once") {
 
 TEST_CASE("what another process enqueues is found by polling") {
   mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const auto open = [&] { return mpf::db::open_sqlite({.file = folder / "test.db"}); };
+    const mpf::test::DatabasePlace place;
+    const auto open = [&] { return place.open(); };
     const auto db = open();
-    for (const auto& table : mpf::task::tables()) {
-      for (const auto& sql : mpf::orm::create_table_sql(table, db->dialect())) db->execute_script(sql);
-    }
+    mpf::test::create_tables(*db, mpf::task::tables());
     mpf::task::Registry registry;
     std::atomic<int> runs{0};
     registry.add<Note>("note", [&](Context&, const Note&) { ++runs; });
@@ -323,8 +321,8 @@ TEST_CASE("what throws after completing in a transaction stays done") {
 }
 
 TEST_CASE("the end of a runtime returns what was running") {
-  const mpf::test::TempDir folder;
-  const auto open = [&] { return mpf::db::open_sqlite({.file = folder / "test.db"}); };
+  const mpf::test::DatabasePlace place;
+  const auto open = [&] { return place.open(); };
   mpf::task::Registry registry;
   std::atomic<int> running{0};
   registry.add<Note>("note", [&](Context&, const Note&) {
@@ -338,9 +336,7 @@ TEST_CASE("the end of a runtime returns what was running") {
     std::unique_ptr<Worker> worker;
     mpf::fiber::spawn(runtime, [&] {
       db = open();
-      for (const auto& table : mpf::task::tables()) {
-        for (const auto& sql : mpf::orm::create_table_sql(table, db->dialect())) db->execute_script(sql);
-      }
+      mpf::test::create_tables(*db, mpf::task::tables());
       queue = std::make_unique<mpf::task::Queue>(*db, registry);
       worker = std::make_unique<Worker>(runtime, *queue);
       worker->start();
