@@ -1,3 +1,6 @@
+#include <memory>
+#include <optional>
+
 #include <fmt/core.h>
 
 #include <mpf/app/command.hpp>
@@ -12,9 +15,18 @@ namespace {
 
 using migrate::MigrationProgress;
 
+/// Migrations line by line, their steps indented, and a bar for what goes on row by row.
 migrate::ApplyOptions printing(const CommandContext& ctx) {
-  return {.progress = [&ctx](const MigrationProgress& progress) {
+  auto bar = std::make_shared<std::optional<Progress>>();
+  return {.progress = [&ctx, bar](const MigrationProgress& progress) {
+    if (progress.rows_total > 0) {
+      if (!*bar) bar->emplace(ctx.progress("  " + progress.step, progress.rows_total));
+      (*bar)->update(progress.rows_done, progress.rows_total);
+      return;
+    }
+    bar->reset();
     if (!progress.id) return;
+    if (!progress.step.empty()) return ctx.print("  " + progress.step);
     ctx.print(fmt::format("[{}/{}] {} {}", progress.done + 1, progress.total,
                           progress.backward ? "rolling back" : "applying", progress.id->to_string()));
   }};
@@ -22,12 +34,16 @@ migrate::ApplyOptions printing(const CommandContext& ctx) {
 
 void make(Instance& instance, CommandContext& ctx) {
   const bool dry_run = ctx.flag("dry-run");
-  const auto made = instance.migrator()->make({.name = ctx.find("name").value_or(""), .dry_run = dry_run});
+  const auto made = instance.migrator()->make(
+      {.name = ctx.find("name").value_or(""), .dry_run = dry_run, .reason = ctx.find("reason").value_or("")});
   if (made.empty()) ctx.print("the migrations fit the models: nothing to do");
   for (const auto& migration : made) {
     ctx.print(fmt::format("{} {}", dry_run ? "would write" : "wrote", migration.file.string()));
     for (const auto& operation : migration.operations) ctx.print("  " + operation);
     for (const auto& loss : migration.losses) ctx.print("  loses data: " + loss);
+    for (const auto& unsafe : migration.unsafe) {
+      ctx.print("  PostgreSQL refuses it without a reason (--reason): " + unsafe);
+    }
   }
 }
 
@@ -76,6 +92,58 @@ void show(Instance& instance, CommandContext& ctx) {
   ctx.out() << table(rows);
 }
 
+void sql(Instance& instance, CommandContext& ctx) {
+  const auto dialect = ctx.text("dialect") == "sqlite" ? db::Dialect::sqlite : db::Dialect::postgres;
+  ctx.print(instance.migrator()->sql({ctx.text("module"), ctx.text("migration")}, dialect, ctx.flag("back")));
+}
+
+void lint(Instance& instance, CommandContext& ctx) {
+  std::size_t refused = 0;
+  for (const auto& finding : instance.migrator()->lint()) {
+    if (finding.refused) ++refused;
+    ctx.print(fmt::format("{}:{}: {} ({}{}): {}\n  safe: {}", finding.source, finding.line, finding.operation,
+                          finding.refused ? "" : "advice, ", finding.rule, finding.message, finding.safe));
+  }
+  if (refused == 0) return ctx.print("nothing unsafe without a reason");
+  fail(ErrorKind::invalid, fmt::format("{} unsafe without a reason", refused));
+}
+
+/// Exit codes: 65 for models and files, 78 for files and database, 70 for tables.
+void check(Instance& instance, CommandContext& ctx) {
+  const auto report = instance.migrator()->check();
+  const auto tell = [&](const char* title, const std::vector<std::string>& lines) {
+    if (!lines.empty()) ctx.print(title);
+    for (const auto& line : lines) ctx.print("  " + line);
+  };
+  tell("models and files differ; `migrate make` writes:", report.code);
+  tell("files and database differ; `migrate apply`:", report.files);
+  tell("the tables are not as the migrations left them:", report.catalog);
+  if (!report.catalog.empty()) fail(ErrorKind::internal, "the tables are not as the migrations left them");
+  if (!report.files.empty()) fail(ErrorKind::configuration, "files and database differ");
+  if (!report.code.empty()) fail(ErrorKind::invalid, "models and files differ");
+  ctx.print("models, files and tables agree");
+}
+
+void squash(Instance& instance, CommandContext& ctx) {
+  const bool dry_run = ctx.flag("dry-run");
+  const auto made =
+      instance.migrator()->squash(ctx.text("module"), ctx.text("from"), ctx.text("to"), dry_run);
+  ctx.print(fmt::format("{} {}", dry_run ? "would write" : "wrote", made.file.string()));
+  for (const auto& operation : made.operations) ctx.print("  " + operation);
+}
+
+void sum(Instance& instance, CommandContext& ctx) {
+  for (const auto& file : instance.migrator()->sum(ctx.find("module").value_or(""))) {
+    ctx.print("wrote " + file.string());
+  }
+}
+
+void forget(Instance& instance, CommandContext& ctx) {
+  const auto count = instance.migrator()->forget(ctx.text("module"));
+  ctx.print(
+      fmt::format("{} migration{} forgotten; the tables are still there", count, count == 1 ? "" : "s"));
+}
+
 }  // namespace
 
 void add_migrate_commands(Instance& instance) {
@@ -88,6 +156,7 @@ void add_migrate_commands(Instance& instance) {
 
   migrate.command("make", "Writes migrations for what has changed in the models; needs no database")
       .option("name", "NAME", "What follows the number in the file name")
+      .option("reason", "TEXT", "Why what is unsafe on PostgreSQL may be done; goes into the file")
       .flag("dry-run", "Only show what would be written")
       .needs(Needs::configuration)
       .run(with(make));
@@ -113,6 +182,36 @@ void add_migrate_commands(Instance& instance) {
   migrate.command("show", "Lists all migrations and whether they are applied")
       .needs(Needs::database)
       .run(with(show));
+  migrate.command("sql", "Shows the SQL of one migration")
+      .argument("module", "Module, such as content.item")
+      .argument("migration", "Its whole name")
+      .choice("dialect", {"sqlite", "postgres"}, "Of which database", "postgres")
+      .flag("back", "The way back")
+      .needs(Needs::configuration)
+      .run(with(sql));
+  migrate.command("lint", "Reports what is unsafe while others use the database, and the safe way")
+      .needs(Needs::configuration)
+      .run(with(lint));
+  migrate
+      .command("check",
+               "Compares models, files, history and tables; a different exit code for each difference")
+      .needs(Needs::database)
+      .run(with(check));
+  migrate.command("squash", "Puts several migrations of a module into one")
+      .argument("module", "Module, such as content.item")
+      .argument("from", "The first one, or the beginning of its name")
+      .argument("to", "The last one")
+      .flag("dry-run", "Only show what would be written")
+      .needs(Needs::configuration)
+      .run(with(squash));
+  migrate.command("sum", "Writes migrations.sum anew: accepts the files as they are")
+      .optional_argument("module", "Default: all modules")
+      .needs(Needs::configuration)
+      .run(with(sum));
+  migrate.command("forget", "Deletes the history of a module that is no longer part of the application")
+      .argument("module", "Module, such as content.item")
+      .needs(Needs::database)
+      .run(with(forget));
 }
 
 }  // namespace mpf::app

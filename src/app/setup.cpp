@@ -58,6 +58,10 @@ void Setup::migrations(const EmbeddedFiles& files, std::filesystem::path source_
   models.source_folder = std::move(source_folder);
 }
 
+void Setup::migration_function(std::string name, migrate::DataFunction function) {
+  models_of(instance_->registrations(), module_).functions[std::move(name)] = std::move(function);
+}
+
 void Setup::route(http::Method method, std::string_view pattern, Handler handler,
                   http::RouteOptions options) {
   instance_->registrations().router.add(

@@ -120,6 +120,25 @@ class PostgresDatabase final : public Database {
     }
   }
 
+  void execute_long(std::string_view sql) override {
+    if (!fiber::in_fiber()) return in_fiber([&] { execute_long(sql); });
+    if (current_.get()) throw Error(ErrorKind::internal, "execute_long() inside a transaction");
+    const LoopPool::Lease link(pool());
+    link->script("SET statement_timeout = 0; SET lock_timeout = 0");
+    struct Reset {
+      Link& link;
+      ~Reset() {
+        const fiber::ShieldScope shield;
+        try {
+          if (!link.broken()) link.script("RESET statement_timeout; RESET lock_timeout");
+        } catch (...) {  // the connection is broken then, and nobody gets it
+        }
+      }
+    };
+    const Reset reset{*link};
+    link->script(sql);
+  }
+
   Transaction* current() const noexcept override { return current_.get(); }
 
   /// The visible state of the database changes exactly when its snapshot does: by its text, every process

@@ -28,6 +28,8 @@ std::string short_name(const Operation& operation) {
                         [](const AddCheck& op) { return "add_" + op.check.name; },
                         [](const DropCheck& op) { return "drop_" + op.check; },
                         [](const RunSql&) { return std::string("sql"); },
+                        [](const Backfill& op) { return "backfill_" + op.table; },
+                        [](const CallFunction& op) { return "call_" + op.function; },
                     },
                     operation);
 }

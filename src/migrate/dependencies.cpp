@@ -45,6 +45,7 @@ std::string changed(const Operation& operation) {
                         [](const CreateTable& op) { return op.table.name; },
                         [](const RenameTable& op) { return op.from; },
                         [](const RunSql&) { return std::string(); },
+                        [](const CallFunction&) { return std::string(); },
                         [](const auto& op) { return op.table; },
                     },
                     operation);

@@ -13,6 +13,9 @@ namespace ddl = orm::ddl;
 using db::Access;
 
 constexpr std::chrono::milliseconds retry_pause{50};
+constexpr std::chrono::milliseconds longest_pause{5'000};
+/// "mpf_migr": whoever migrates a PostgreSQL database holds this advisory lock.
+constexpr std::int64_t lock_key = 0x6d70665f6d696772;
 constexpr int told_violations = 3;
 
 class Execution {
@@ -37,6 +40,15 @@ class Execution {
       case Step::Kind::rename_rebuilt:
         rename_rebuilt(step.text);
         break;
+      case Step::Kind::build_index:
+        build_index(step);
+        break;
+      case Step::Kind::drop_index:
+        database_.execute_long(step.text);
+        break;
+      case Step::Kind::backfill:
+      case Step::Kind::call:
+        break;  // by the runner, portion by portion
     }
   }
 
@@ -65,8 +77,37 @@ class Execution {
  private:
   void check_guard(const Step& step) {
     std::int64_t count = 0;
-    database_.execute({step.text, {}, Access::read}, [&](const db::Row& row) { count = row.integer(0); });
+    auto query = step.text;
+    if (database_.dialect() == db::Dialect::postgres) {
+      // As a script it may take its time, which statements may not.
+      database_.execute_script("SELECT set_config('mpf.count', (" + query + ")::text, true)");
+      query = "SELECT current_setting('mpf.count')::bigint";
+    }
+    database_.execute({query, {}, Access::read}, [&](const db::Row& row) { count = row.integer(0); });
     if (count > 0) fail(ErrorKind::conflict, std::to_string(count) + " rows " + step.message);
+  }
+
+  /// What was interrupted leaves an index behind that is not valid.
+  void build_index(const Step& step) {
+    std::optional<bool> valid;
+    database_.execute(
+        {"SELECT i.indisvalid AND i.indisready FROM pg_index i WHERE i.indexrelid = to_regclass($1)",
+         {ddl::quote(step.subject)},
+         Access::read},
+        [&](const db::Row& row) { valid = row.boolean(0); });
+    if (valid && *valid) return;  // made just before the process was killed
+    const auto drop = "DROP INDEX CONCURRENTLY IF EXISTS " + ddl::quote(step.subject);
+    if (valid) database_.execute_long(drop);
+    try {
+      database_.execute_long(step.text);
+    } catch (const Error&) {
+      const fiber::ShieldScope shield;
+      try {
+        database_.execute_long(drop);
+      } catch (const Error&) {  // the next try will
+      }
+      throw;
+    }
   }
 
   /// Dropping the old table takes its triggers and indexes along. The state knows its own indexes; anything
@@ -104,47 +145,134 @@ class Execution {
 
 }  // namespace
 
-void in_transaction(db::Database& database, const Script& script, std::chrono::milliseconds lock_wait,
+void in_transaction(db::Database& database, const TransactionSettings& settings,
                     const std::function<void()>& change) {
-  const auto until = fiber::SteadyClock::now() + lock_wait;
+  const auto until = fiber::SteadyClock::now() + settings.lock_wait;
+  const bool postgres = database.dialect() == db::Dialect::postgres;
+  auto pause = postgres ? std::max(retry_pause, settings.lock_timeout) : retry_pause;
   for (;;) {
     bool begun = false;
     try {
       database.transaction(
           [&](db::Transaction&) {
             begun = true;
+            if (postgres) {
+              database.execute_script("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = " +
+                                      std::to_string(settings.lock_timeout.count()));
+            }
             change();
           },
-          {.read_only = false, .foreign_keys = !script.rebuilds});
+          {.read_only = false,
+           .foreign_keys = settings.foreign_keys,
+           .isolation = db::Isolation::read_committed});
       return;
+    } catch (const db::LockTimeout&) {
+      if (fiber::SteadyClock::now() >= until) throw;
+    } catch (const db::SerializationError&) {
+      if (fiber::SteadyClock::now() >= until) throw;
     } catch (const Error& e) {
       if (begun || e.kind() != ErrorKind::unavailable || fiber::SteadyClock::now() >= until) throw;
+    }
+    fiber::sleep_for(pause);
+    if (postgres) pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+void with_migration_lock(db::Database& database, std::chrono::milliseconds wait,
+                         const std::function<void()>& body) {
+  if (database.current()) fail(ErrorKind::internal, "migrations cannot run inside a transaction");
+  if (database.dialect() == db::Dialect::sqlite) return body();  // a write transaction locks the whole file
+  const auto until = fiber::SteadyClock::now() + wait;
+  for (;;) {
+    bool finished = false;
+    try {
+      database.transaction(
+          [&](db::Transaction&) {
+            bool mine = false;
+            // Only tried: a statement that waits keeps a snapshot, for the end of which concurrent index
+            // builds of the one who has the lock would wait.
+            database.execute({"SELECT pg_try_advisory_xact_lock($1)", {lock_key}, Access::read},
+                             [&](const db::Row& row) { mine = row.boolean(0); });
+            if (!mine) return;
+            // Also ends the portal of the query, which would keep its snapshot until the transaction ends.
+            database.execute_script(
+                "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0");
+            // In a fiber of its own, whose transactions are not part of this one.
+            auto work = fiber::spawn([&] { body(); }, {.name = "migrate"});
+            work.get();
+            finished = true;
+          },
+          {.isolation = db::Isolation::read_committed});
+    } catch (const db::ConnectionLost&) {
+      if (!finished) throw;  // else only the lock was lost, when nobody needed it any more
+    }
+    if (finished) return;
+    if (fiber::SteadyClock::now() >= until) {
+      fail(ErrorKind::unavailable,
+           "another process has been migrating " + database.description() + " for more than " +
+               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(wait).count()) + " s");
     }
     fiber::sleep_for(retry_pause);
   }
 }
 
-void run_script(db::Database& database, const Migration& migration,
-                const std::vector<LocatedOperation>& operations, const Script& script) {
-  Execution execution(database);
-  const LocatedOperation* current = nullptr;
+void run_step(const Migration& migration, const std::vector<LocatedOperation>& operations,
+              const std::function<void()>& work, std::optional<std::size_t> operation) {
+  const auto where = [&] {
+    std::string text = migration.source;
+    if (!operation) return text + ": the migration cannot be finished";
+    const auto& [op, line, reason] = operations[*operation];
+    return text + ":" + std::to_string(line) + ": cannot " + describe(op);
+  };
   try {
-    for (const auto& step : script.steps) {
-      current = &operations[step.operation];
-      execution.run(step);
-    }
-    current = nullptr;
-    execution.check_foreign_keys(script);
+    work();
+  } catch (const db::LockTimeout& e) {
+    throw db::LockTimeout(where() + ": " + e.what());
+  } catch (const db::SerializationError& e) {
+    throw db::SerializationError(where() + ": " + e.what());
+  } catch (const db::ConnectionLost& e) {
+    throw db::ConnectionLost(where() + ": " + e.what());
   } catch (const Error& e) {
-    std::string where = migration.source;
-    if (current) {
-      where += ":" + std::to_string(current->line) + ": cannot " + describe(current->operation);
-    } else {
-      where += ": the migration cannot be finished";
-    }
     const bool constraint = dynamic_cast<const db::ConstraintError*>(&e) != nullptr;
-    throw Error(constraint ? ErrorKind::conflict : e.kind(), where + ": " + e.what());
+    throw Error(constraint ? ErrorKind::conflict : e.kind(), where() + ": " + e.what());
   }
+}
+
+void run_steps(db::Database& database, const Migration& migration,
+               const std::vector<LocatedOperation>& operations, const Script& script,
+               std::span<const Step> steps) {
+  Execution execution(database);
+  for (const auto& step : steps) {
+    run_step(
+        migration, operations, [&] { execution.run(step); }, step.operation);
+  }
+  run_step(
+      migration, operations, [&] { execution.check_foreign_keys(script); }, std::nullopt);
+}
+
+std::optional<std::int64_t> run_batch(db::Database& database, const Batches& batches, std::int64_t position) {
+  auto update = "UPDATE " + ddl::quote(batches.table) + " SET " + batches.set;
+  const auto rest = batches.where.empty() ? std::string() : " AND (" + batches.where + ")";
+  if (batches.id.empty()) {
+    if (!batches.where.empty()) update += " WHERE " + batches.where;
+    database.execute_script(update);
+    return std::nullopt;
+  }
+  const auto id = ddl::quote(batches.id);
+  const auto after = id + " > " + std::to_string(position);
+  std::optional<std::int64_t> last;
+  database.execute(
+      {"SELECT max(" + id + ") FROM (SELECT " + id + " FROM " + ddl::quote(batches.table) + " WHERE " +
+           after + " ORDER BY " + id + " LIMIT " + std::to_string(batches.rows) + ") AS batch",
+       {},
+       Access::read},
+      [&](const db::Row& row) {
+        if (!row.is_null(0)) last = row.integer(0);
+      });
+  if (!last) return std::nullopt;
+  database.execute(
+      {update + " WHERE " + after + " AND " + id + " <= " + std::to_string(*last) + rest, {}, Access::write});
+  return last;
 }
 
 }  // namespace mpf::migrate

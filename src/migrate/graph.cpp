@@ -7,6 +7,8 @@
 
 #include <mpf/base/file.hpp>
 
+#include "migrate/sum.hpp"
+
 namespace mpf::migrate {
 namespace {
 
@@ -63,9 +65,28 @@ Graph::Graph(const std::vector<ModuleModels>& modules) {
   for (const auto& module : modules) {
     for (const auto& file : files_of(module)) migrations_.push_back(read(module, file));
   }
+  for (const auto& module : modules) {
+    const auto file = module.source_folder / sum_file;
+    std::error_code error;
+    if (!module.source_folder.empty() && std::filesystem::is_regular_file(file, error)) {
+      sums_[module.module] = {read_file(file), file.string()};
+    }
+  }
   std::ranges::sort(migrations_, {}, &Migration::id);
-  for (std::size_t i = 0; i < migrations_.size(); ++i) index_[migrations_[i].id] = i;
+  index();
+  for (auto& migration : migrations_) {
+    for (auto& needed : migration.depends) {
+      if (const auto* found = find(needed)) needed = found->id;
+    }
+  }
   sort();
+}
+
+void Graph::index() {
+  for (std::size_t i = 0; i < migrations_.size(); ++i) {
+    index_[migrations_[i].id] = i;
+    for (const auto& replaced : migrations_[i].replaces) index_[replaced] = i;
+  }
 }
 
 void Graph::sort() {
@@ -112,7 +133,7 @@ void Graph::sort() {
     fail_at(source, 1, "these migrations wait for each other: " + circle + "; take one out of a 'depends'");
   }
   migrations_ = std::move(sorted);
-  for (std::size_t i = 0; i < migrations_.size(); ++i) index_[migrations_[i].id] = i;
+  index();
 }
 
 const Migration* Graph::find(const MigrationId& id) const {
@@ -130,6 +151,24 @@ std::vector<MigrationId> Graph::leaves(const std::string& module) const {
     for (const auto& id : migration.depends) result.erase(id);
   }
   return {result.begin(), result.end()};
+}
+
+std::vector<MigrationId> Graph::with_needed(const MigrationId& id) const {
+  std::set<MigrationId> chosen;
+  std::vector<MigrationId> open{id};
+  while (!open.empty()) {
+    const auto next = open.back();
+    open.pop_back();
+    if (!chosen.insert(next).second) continue;
+    if (const auto* migration = find(next)) {
+      open.insert(open.end(), migration->depends.begin(), migration->depends.end());
+    }
+  }
+  std::vector<MigrationId> result;
+  for (const auto& migration : migrations_) {
+    if (chosen.contains(migration.id)) result.push_back(migration.id);
+  }
+  return result;
 }
 
 std::vector<MigrationId> Graph::with_dependents(const std::vector<MigrationId>& ids) const {

@@ -21,26 +21,42 @@ class Graph {
   /// Each after all that it depends on; otherwise by module and name.
   const std::vector<Migration>& migrations() const noexcept { return migrations_; }
 
-  /// Null when there is none.
+  /// Null when there is none. Knows what was squashed by its old name.
   const Migration* find(const MigrationId& id) const;
 
   /// Those of a module that no other of the module depends on, sorted: where the next one goes on.
   std::vector<MigrationId> leaves(const std::string& module) const;
 
+  /// Text of the module's migrations.sum, and where it lies.
+  struct Sum {
+    std::string text;
+    std::string source;
+  };
+  const std::map<std::string, Sum>& sums() const noexcept { return sums_; }
+
+  /// The migration and all that it depends on.
+  std::vector<MigrationId> with_needed(const MigrationId& id) const;
+
   /// The ids given and everything that depends on them.
   std::vector<MigrationId> with_dependents(const std::vector<MigrationId>& ids) const;
 
  private:
+  void index();
   void sort();
 
   std::vector<Migration> migrations_;
-  std::map<MigrationId, std::size_t> index_;
+  std::map<MigrationId, std::size_t> index_;  ///< also by the names of what was squashed
+  std::map<std::string, Sum> sums_;
 };
 
 /// Applies a migration's operations one by one. `each`, if given, sees every operation and the state before
 /// it. What does not fit is Error(configuration) with file and line.
 void replay(const Migration& migration, State& state,
             const std::function<void(const Operation&, const State& before)>& each = {});
+
+/// Error(conflict) naming both operations where branches of a module change the same thing: whichever comes
+/// first, the tables would be others.
+void check_branches(const Graph& graph);
 
 /// The state after all of them.
 State replay(std::span<const Migration> migrations);

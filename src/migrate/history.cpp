@@ -21,15 +21,14 @@ std::string numbered(std::string sql, Dialect dialect) {
 
 }  // namespace
 
-bool History::exists() {
+bool History::exists(const char* table) {
   const bool sqlite = database_.dialect() == Dialect::sqlite;
   std::int64_t count = 0;
-  database_.execute(
-      {sqlite ? "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'mpf_migration'"
-              : "SELECT count(*) FROM pg_class WHERE oid = to_regclass('mpf_migration')",
-       {},
-       Access::read},
-      [&](const db::Row& row) { count = row.integer(0); });
+  database_.execute({sqlite ? "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
+                            : "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
+                     {std::string(table)},
+                     Access::read},
+                    [&](const db::Row& row) { count = row.integer(0); });
   return count > 0;
 }
 
@@ -55,6 +54,50 @@ void History::prepare() {
                            (sqlite ? "integer" : "timestamptz") +
                            " NOT NULL,\n  PRIMARY KEY (module, name)\n)" +
                            (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
+}
+
+std::map<MigrationId, History::Progress> History::read_progress() {
+  std::map<MigrationId, Progress> result;
+  if (!exists("mpf_migration_progress")) return result;
+  database_.execute({"SELECT module, name, backward, checksum, phase, position FROM mpf_migration_progress",
+                     {},
+                     Access::read},
+                    [&](const db::Row& row) {
+                      result[{std::string(row.text(0)), std::string(row.text(1))}] = {
+                          row.integer(2) != 0, std::string(row.text(3)),
+                          static_cast<std::size_t>(row.integer(4)), row.integer(5)};
+                    });
+  return result;
+}
+
+void History::prepare_progress() {
+  if (exists("mpf_migration_progress")) return;
+  const bool sqlite = database_.dialect() == Dialect::sqlite;
+  const std::string number = sqlite ? " integer NOT NULL,\n" : " bigint NOT NULL,\n";
+  database_.execute_script(
+      "CREATE TABLE IF NOT EXISTS mpf_migration_progress (\n"
+      "  module text NOT NULL,\n  name text NOT NULL,\n  checksum text NOT NULL,\n  backward" +
+      number + "  phase" + number + "  position" + number + "  PRIMARY KEY (module, name)\n)" +
+      (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
+}
+
+void History::set_progress(const MigrationId& id, const Progress& progress) {
+  database_.execute(
+      {numbered(
+           "INSERT INTO mpf_migration_progress (module, name, checksum, backward, phase, position) VALUES "
+           "(?, ?, ?, ?, ?, ?) ON CONFLICT (module, name) DO UPDATE SET checksum = excluded.checksum, "
+           "backward = excluded.backward, phase = excluded.phase, position = excluded.position",
+           database_.dialect()),
+       {id.module, id.name, progress.checksum, std::int64_t{progress.backward},
+        static_cast<std::int64_t>(progress.phase), progress.position},
+       Access::write});
+}
+
+void History::remove_progress(const MigrationId& id) {
+  database_.execute(
+      {numbered("DELETE FROM mpf_migration_progress WHERE module = ? AND name = ?", database_.dialect()),
+       {id.module, id.name},
+       Access::write});
 }
 
 std::optional<std::string> History::checksum(const MigrationId& id) {

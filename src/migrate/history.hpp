@@ -27,12 +27,25 @@ class History {
   /// Makes the table unless it is there.
   void prepare();
 
+  /// How far a migration of several phases is that has been begun.
+  struct Progress {
+    bool backward = false;
+    std::string checksum = {};
+    std::size_t phase = 0;      ///< the next one
+    std::int64_t position = 0;  ///< in it
+  };
+  /// Of those that were begun and not finished; empty while the table is not there.
+  std::map<MigrationId, Progress> read_progress();
+  void prepare_progress();
+  void set_progress(const MigrationId& id, const Progress& progress);
+  void remove_progress(const MigrationId& id);
+
   std::optional<std::string> checksum(const MigrationId& id);
   void add(const Migration& migration, Timestamp now);
   void remove(const MigrationId& id);
 
  private:
-  bool exists();
+  bool exists(const char* table = "mpf_migration");
 
   db::Database& database_;
 };

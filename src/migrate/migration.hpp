@@ -12,14 +12,16 @@ namespace mpf::migrate {
 
 struct LocatedOperation {
   Operation operation;
-  int line = 0;  ///< in the file, from 1
+  int line = 0;             ///< in the file, from 1
+  std::string reason = {};  ///< why it is done although it is unsafe; or empty
 };
 
 /// A migration file.
 struct Migration {
   MigrationId id;
   std::vector<MigrationId> depends;
-  std::vector<int> depends_lines;  ///< where each is said
+  std::vector<int> depends_lines;     ///< where each is said
+  std::vector<MigrationId> replaces;  ///< those that were squashed into it
   std::vector<LocatedOperation> operations;
   std::string source;    ///< for messages: path of the file, or module and file name
   std::string checksum;  ///< SHA-256 of the file, line ends apart
@@ -32,8 +34,13 @@ struct Migration {
 Migration parse_migration(std::string_view text, const std::string& source);
 
 /// Text that parse_migration() understands: stable, one line a column.
-std::string write_migration(const MigrationId& id, const std::vector<MigrationId>& depends,
-                            const std::vector<Operation>& operations);
+struct MigrationText {
+  MigrationId id;
+  std::vector<MigrationId> depends;
+  std::vector<LocatedOperation> operations;
+  std::vector<MigrationId> replaces = {};
+};
+std::string write_migration(const MigrationText& migration);
 
 /// Stable names of enumerations in files.
 std::string_view type_to_text(orm::ColumnType type) noexcept;

@@ -1,23 +1,31 @@
 #include <mpf/migrate/migrator.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <system_error>
 
 #include <mpf/base/file.hpp>
 #include <mpf/fiber/fiber.hpp>
 
+#include "migrate/catalog.hpp"
 #include "migrate/diff.hpp"
 #include "migrate/executor.hpp"
 #include "migrate/graph.hpp"
 #include "migrate/history.hpp"
+#include "migrate/lint.hpp"
 #include "migrate/prepared.hpp"
+#include "migrate/runner.hpp"
+#include "migrate/squash.hpp"
+#include "migrate/sum.hpp"
 
 namespace mpf::migrate {
 std::string_view to_string(MigrationState state) noexcept {
   switch (state) {
     case MigrationState::pending:
       return "pending";
+    case MigrationState::begun:
+      return "begun";
     case MigrationState::applied:
       return "applied";
     case MigrationState::edited:
@@ -53,7 +61,11 @@ class Migrator::Impl {
   std::vector<MadeMigration> make(const MakeOptions& options) {
     return fiber::offload([&] {
       const Graph graph(modules_);
-      auto made = to_made(arrange(graph, find_changes(replay(graph.migrations()), modules_), options.name));
+      check_sums(graph);
+      check_branches(graph);
+      auto state = replay(graph.migrations());
+      auto migrations = arrange(graph, find_changes(state, modules_), options.name);
+      auto made = to_made(std::move(migrations), state, options.reason);
       if (!options.dry_run) write(made);
       return made;
     });
@@ -79,12 +91,20 @@ class Migrator::Impl {
 
   std::vector<MigrationId> apply(const ApplyOptions& options) {
     const auto graph = load();
-    const auto records = checked_records(graph);
-    const auto work = prepare_pending(graph, records);
-    if (!work.empty()) {
-      in_transaction(database(), {}, options.lock_wait, [&] { History(database()).prepare(); });
+    {
+      auto records = History(database()).read();
+      if (adopt_squashed(graph, records).empty() &&
+          pending_of(graph, checked(graph, std::move(records))).empty()) {
+        return {};
+      }
     }
-    return run(work, options);
+    std::vector<MigrationId> result;
+    with_migration_lock(database(), options.lock_wait, [&] {
+      record_squashed(graph, options);
+      const auto work = prepare_pending(graph, checked_records(graph));
+      result = Runner(database(), modules_, clock_, options).run(work);
+    });
+    return result;
   }
 
   std::vector<PlannedMigration> rollback_plan(std::string_view module, std::string_view name) {
@@ -97,16 +117,26 @@ class Migrator::Impl {
   std::vector<MigrationId> rollback(std::string_view module, std::string_view name,
                                     const ApplyOptions& options) {
     const auto graph = load();
-    return run(prepare_rollback(graph, module, name), options);
+    std::vector<MigrationId> result;
+    with_migration_lock(database(), options.lock_wait, [&] {
+      record_squashed(graph, options);
+      const auto work = prepare_rollback(graph, module, name);
+      result = Runner(database(), modules_, clock_, options).run(work);
+    });
+    return result;
   }
 
   std::vector<MigrationStatus> show() {
     const auto graph = load();
-    const auto records = History(database()).read();
+    auto records = History(database()).read();
+    adopt_squashed(graph, records);
+    const auto begun = History(database()).read_progress();
     std::vector<MigrationStatus> result;
     for (const auto& migration : graph.migrations()) {
       const auto found = records.find(migration.id);
-      if (found == records.end()) {
+      if (begun.contains(migration.id)) {
+        result.push_back({migration.id, MigrationState::begun, {}});
+      } else if (found == records.end()) {
         result.push_back({migration.id});
       } else {
         const bool same = found->second.checksum == migration.checksum;
@@ -125,9 +155,11 @@ class Migrator::Impl {
   void fake(const MigrationId& id, bool applied) {
     const auto graph = load();
     const auto* migration = graph.find(id);
-    in_transaction(database(), {}, ApplyOptions().lock_wait, [&] {
+    in_transaction(database(), {.lock_wait = ApplyOptions().lock_wait}, [&] {
       History history(database());
       history.prepare();
+      history.prepare_progress();
+      history.remove_progress(id);
       if (applied && !migration) fail(ErrorKind::not_found, "there is no migration " + id.to_string());
       if (!applied && !history.checksum(id)) fail(ErrorKind::not_found, id.to_string() + " is not applied");
       history.remove(id);
@@ -150,6 +182,110 @@ class Migrator::Impl {
     fail(ErrorKind::not_found, "there is no migration " + id.to_string());
   }
 
+  std::vector<LintFinding> lint() {
+    return fiber::offload([&] {
+      const Graph graph(modules_);
+      std::vector<LintFinding> result;
+      State state;
+      for (const auto& migration : graph.migrations()) {
+        auto findings = migrate::lint(migration, state);
+        std::ranges::move(findings, std::back_inserter(result));
+      }
+      return result;
+    });
+  }
+
+  CheckReport check() {
+    CheckReport report;
+    try {
+      for (const auto& made : make({.name = {}, .dry_run = true, .reason = {}})) {
+        for (const auto& operation : made.operations)
+          report.code.push_back(made.id.module + ": " + operation);
+      }
+    } catch (const ValidationError& e) {
+      for (const auto& field : e.fields()) report.code.push_back(field.path + ": " + field.message);
+    } catch (const Error& e) {
+      report.files.emplace_back(e.what());
+    }
+    const auto graph = load();
+    auto records = History(database()).read();
+    adopt_squashed(graph, records);
+    try {
+      records = checked(graph, std::move(records));
+    } catch (const Error& e) {
+      if (report.files.empty()) report.files.emplace_back(e.what());
+    }
+    for (const auto* migration : pending_of(graph, records)) {
+      report.files.push_back(migration->id.to_string() + " is pending");
+    }
+    State applied;
+    for (const auto& migration : graph.migrations()) {
+      if (records.contains(migration.id)) replay(migration, applied);
+    }
+    report.catalog = compare_catalog(database(), applied);
+    return report;
+  }
+
+  MadeMigration squash(std::string_view module, std::string_view from, std::string_view to, bool dry_run) {
+    return fiber::offload([&] {
+      const Graph graph(modules_);
+      check_sums(graph);
+      const auto text = migrate::squash(graph, std::string(module), from, to);
+      const auto& folder = folder_of(text.id.module);
+      MadeMigration made{text.id, folder / (text.id.name + ".yaml"), write_migration(text), {}, {}};
+      for (const auto& each : text.operations) made.operations.push_back(describe(each.operation));
+      if (dry_run) return made;
+      write_file_atomic(made.file, made.content);
+      for (const auto* old : of_module(graph, module)) {
+        const bool gone =
+            old->id != text.id &&
+            (std::ranges::count(text.replaces, old->id) > 0 ||
+             (!old->replaces.empty() && std::ranges::count(text.replaces, old->replaces.front()) > 0));
+        if (gone) std::filesystem::remove(folder / (old->id.name + ".yaml"));
+      }
+      write_sum(text.id.module);
+      return made;
+    });
+  }
+
+  std::vector<std::filesystem::path> sum(std::string_view module) {
+    return fiber::offload([&] {
+      std::vector<std::filesystem::path> result;
+      bool known = module.empty();
+      for (const auto& each : modules_) {
+        known = known || each.module == module;
+        std::error_code error;
+        if (!module.empty() && each.module != module) continue;
+        if (each.source_folder.empty() || !std::filesystem::is_directory(each.source_folder, error)) continue;
+        result.push_back(write_sum(each.module));
+      }
+      if (!known) fail(ErrorKind::not_found, "there is no module '" + std::string(module) + "'");
+      return result;
+    });
+  }
+
+  std::size_t forget(std::string_view module) {
+    if (std::ranges::count(modules_, module, &ModuleModels::module)) {
+      fail(ErrorKind::conflict,
+           "module '" + std::string(module) +
+               "' is part of the application: to take its tables away run `migrate rollback " +
+               std::string(module) + "`");
+    }
+    std::size_t count = 0;
+    in_transaction(database(), {.lock_wait = ApplyOptions().lock_wait}, [&] {
+      History history(database());
+      history.prepare_progress();
+      for (const auto& [id, record] : history.read()) {
+        if (id.module != module) continue;
+        history.remove(id);
+        history.remove_progress(id);
+        ++count;
+      }
+    });
+    if (count == 0) fail(ErrorKind::not_found, "no migration of '" + std::string(module) + "' is applied");
+    return count;
+  }
+
  private:
   db::Database& database() const {
     if (!database_) fail(ErrorKind::internal, "this migrator has no database");
@@ -163,36 +299,75 @@ class Migrator::Impl {
 
   History::Records checked_records(const Graph& graph) const {
     auto records = History(database()).read();
+    adopt_squashed(graph, records);
+    return checked(graph, std::move(records));
+  }
+
+  History::Records checked(const Graph& graph, History::Records records) const {
     check_history(graph, records, modules_);
+    check_sums(graph);
+    check_branches(graph);
+    for (const auto& [id, progress] : History(database()).read_progress()) {
+      if (!progress.backward || undoing_) continue;
+      fail(ErrorKind::conflict, id.to_string() + " is half undone: go on with `migrate rollback " +
+                                    id.module + " " + id.name + "`");
+    }
     return records;
   }
 
-  /// Off the loop: with a long history it takes a while.
-  std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records) const {
-    return fiber::offload([&] { return prepare_pending(graph, records, database().dialect()); });
+  /// From now on the squashed one is what history has.
+  void record_squashed(const Graph& graph, const ApplyOptions& options) const {
+    in_transaction(database(), {.lock_wait = options.lock_wait, .lock_timeout = options.lock_timeout}, [&] {
+      History history(database());
+      auto records = history.read();
+      for (const auto* squashed : adopt_squashed(graph, records)) {
+        for (const auto& id : squashed->replaces) history.remove(id);
+        history.remove(squashed->id);
+        history.add(*squashed, records.at(squashed->id).applied_at);
+      }
+    });
   }
 
-  static std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records,
-                                               db::Dialect dialect) {
-    State state;
-    std::vector<const Migration*> pending;
+  static std::vector<const Migration*> pending_of(const Graph& graph, const History::Records& records) {
+    std::vector<const Migration*> result;
     for (const auto& migration : graph.migrations()) {
-      if (records.contains(migration.id)) {
-        replay(migration, state);
-      } else {
-        pending.push_back(&migration);
-      }
-    }
-    std::vector<Prepared> result;
-    for (const auto* migration : pending) {
-      result.push_back(prepare(*migration, migration->operations, false, state, dialect));
+      if (!records.contains(migration.id)) result.push_back(&migration);
     }
     return result;
   }
 
-  std::vector<Prepared> prepare_rollback(const Graph& graph, std::string_view module,
-                                         std::string_view name) const {
+  /// Off the loop: with a long history it takes a while.
+  std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records) const {
+    return fiber::offload([&] {
+      const auto dialect = database().dialect();
+      State state;
+      for (const auto& migration : graph.migrations()) {
+        if (records.contains(migration.id)) replay(migration, state);
+      }
+      const auto pending = pending_of(graph, records);
+      if (dialect == db::Dialect::postgres) {
+        auto linted = state;
+        for (const auto* migration : pending) refuse_unsafe(migrate::lint(*migration, linted));
+      }
+      std::vector<Prepared> result;
+      for (const auto* migration : pending) {
+        result.push_back(prepare(*migration, migration->operations, false, state, dialect));
+        check_functions(result.back());
+      }
+      return result;
+    });
+  }
+
+  void check_functions(const Prepared& work) const {
+    for (const auto& step : work.script.steps) {
+      if (step.kind == Step::Kind::call) find_function(modules_, work, step);
+    }
+  }
+
+  std::vector<Prepared> prepare_rollback(const Graph& graph, std::string_view module, std::string_view name) {
+    undoing_ = true;
     const auto records = checked_records(graph);
+    undoing_ = false;
     const auto chosen = graph.with_dependents({find_applied(graph, records, module, name)});
     State state;
     std::map<MigrationId, std::vector<LocatedOperation>> operations;
@@ -210,6 +385,7 @@ class Migrator::Impl {
       if (found == operations.end()) continue;
       result.push_back(
           prepare(*graph.find(*id), std::move(found->second), true, state, database().dialect()));
+      check_functions(result.back());
     }
     return result;
   }
@@ -237,79 +413,57 @@ class Migrator::Impl {
     return matches.back();
   }
 
-  std::vector<MigrationId> run(const std::vector<Prepared>& work, const ApplyOptions& options) {
-    std::vector<MigrationId> done;
-    const auto tell = [&](const Prepared* next, std::size_t count) {
-      if (!options.progress) return;
-      options.progress({next ? &next->migration->id : nullptr, next && next->backward, count, work.size()});
-    };
-    for (std::size_t i = 0; i < work.size(); ++i) {
-      tell(&work[i], i);
-      if (run(work[i], options)) done.push_back(work[i].migration->id);
+  const std::filesystem::path& folder_of(const std::string& name) const {
+    const auto module = std::ranges::find(modules_, name, &ModuleModels::module);
+    if (module == modules_.end()) fail(ErrorKind::not_found, "there is no module '" + name + "'");
+    std::error_code error;
+    const bool embedded = module->migrations && !module->migrations->files().empty();
+    if (module->source_folder.empty() ||
+        (embedded && !std::filesystem::is_directory(module->source_folder, error))) {
+      fail(ErrorKind::configuration,
+           "the models of module '" + name + "' have changed and its migrations cannot be written: " +
+               (module->source_folder.empty() ? "it has no source folder"
+                                              : "there is no folder " + module->source_folder.string()) +
+               "; run this where the module's sources are");
     }
-    tell(nullptr, work.size());
-    return done;
+    return module->source_folder;
   }
 
-  /// False if another process did it meanwhile.
-  bool run(const Prepared& work, const ApplyOptions& options) {
-    const auto& migration = *work.migration;
-    bool ran = false;
-    in_transaction(database(), work.script, options.lock_wait, [&] {
-      History history(database());
-      const auto recorded = history.checksum(migration.id);
-      if (recorded && *recorded != migration.checksum) {
-        fail(ErrorKind::conflict, "another process has just applied a different " + migration.id.to_string() +
-                                      "; run the same version everywhere");
-      }
-      if (recorded.has_value() != work.backward) return;
-      for (const auto& needed : migration.depends) {
-        if (!work.backward && !history.checksum(needed)) {
-          fail(ErrorKind::conflict, "another process has just undone " + needed.to_string() + "; try again");
-        }
-      }
-      run_script(database(), migration, work.operations, work.script);
-      if (work.backward) {
-        history.remove(migration.id);
-      } else {
-        history.add(migration, clock_.now());
-      }
-      ran = true;
-    });
-    return ran;
-  }
-
-  std::vector<MadeMigration> to_made(std::vector<NewMigration> migrations) const {
+  /// `state` is that before them.
+  std::vector<MadeMigration> to_made(std::vector<NewMigration> migrations, State& state,
+                                     const std::string& reason) const {
     std::vector<MadeMigration> result;
     for (auto& each : migrations) {
-      const auto module = std::ranges::find(modules_, each.id.module, &ModuleModels::module);
-      std::error_code error;
-      const bool embedded = module->migrations && !module->migrations->files().empty();
-      if (module->source_folder.empty() ||
-          (embedded && !std::filesystem::is_directory(module->source_folder, error))) {
-        fail(ErrorKind::configuration,
-             "the models of module '" + each.id.module +
-                 "' have changed and its migrations cannot be written: " +
-                 (module->source_folder.empty() ? "it has no source folder"
-                                                : "there is no folder " + module->source_folder.string()) +
-                 "; run this where the module's sources are");
-      }
-      MadeMigration made{each.id,
-                         module->source_folder / (each.id.name + ".yaml"),
-                         write_migration(each.id, each.depends, each.operations),
-                         {},
-                         {}};
-      for (const auto& operation : each.operations) {
+      MadeMigration made{each.id, folder_of(each.id.module) / (each.id.name + ".yaml"), {}, {}, {}};
+      Migration migration;
+      migration.id = each.id;
+      int number = 0;
+      for (auto& operation : each.operations) {
         made.operations.push_back(describe(operation));
         if (loses_data(operation)) made.losses.push_back(made.operations.back());
+        migration.operations.push_back({std::move(operation), number++, {}});
       }
+      for (const auto& finding : migrate::lint(migration, state)) {
+        if (!finding.refused) continue;
+        migration.operations[static_cast<std::size_t>(finding.line)].reason = reason;
+        if (reason.empty())
+          made.unsafe.push_back(finding.operation + ": " + finding.message + "; safe: " + finding.safe);
+      }
+      made.content = write_migration({each.id, each.depends, std::move(migration.operations)});
       result.push_back(std::move(made));
     }
     return result;
   }
 
+  std::filesystem::path write_sum(const std::string& module) const {
+    const Graph graph(modules_);
+    const auto file = folder_of(module) / sum_file;
+    write_file_atomic(file, sum_of(of_module(graph, module)));
+    return file;
+  }
+
   /// All or none.
-  static void write(const std::vector<MadeMigration>& migrations) {
+  void write(const std::vector<MadeMigration>& migrations) const {
     std::size_t written = 0;
     try {
       for (; written < migrations.size(); ++written) {
@@ -322,6 +476,9 @@ class Migrator::Impl {
         }
         write_file_atomic(file, migrations[written].content);
       }
+      std::set<std::string> modules;
+      for (const auto& each : migrations) modules.insert(each.id.module);
+      for (const auto& module : modules) write_sum(module);
     } catch (...) {
       std::error_code ignored;
       while (written > 0) std::filesystem::remove(migrations[--written].file, ignored);
@@ -332,6 +489,7 @@ class Migrator::Impl {
   db::Database* const database_;
   const std::vector<ModuleModels> modules_;
   const Clock& clock_;
+  bool undoing_ = false;
 };
 
 Migrator::Migrator(db::Database* database, std::vector<ModuleModels> modules, const Clock& clock)
@@ -354,5 +512,13 @@ void Migrator::fake(const MigrationId& id, bool applied) { impl_->fake(id, appli
 std::string Migrator::sql(const MigrationId& id, db::Dialect dialect, bool backward) {
   return impl_->sql(id, dialect, backward);
 }
+std::vector<LintFinding> Migrator::lint() { return impl_->lint(); }
+CheckReport Migrator::check() { return impl_->check(); }
+MadeMigration Migrator::squash(std::string_view module, std::string_view from, std::string_view to,
+                               bool dry_run) {
+  return impl_->squash(module, from, to, dry_run);
+}
+std::vector<std::filesystem::path> Migrator::sum(std::string_view module) { return impl_->sum(module); }
+std::size_t Migrator::forget(std::string_view module) { return impl_->forget(module); }
 
 }  // namespace mpf::migrate

@@ -19,6 +19,8 @@ std::string describe(const Operation& operation) {
           [](const AddCheck& op) { return "add check " + op.check.name; },
           [](const DropCheck& op) { return "drop check " + op.check; },
           [](const RunSql&) { return std::string("run SQL"); },
+          [](const Backfill& op) { return "backfill " + op.table; },
+          [](const CallFunction& op) { return "call " + op.function; },
       },
       operation);
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -72,11 +73,30 @@ struct RunSql {
   std::optional<std::string> postgres;
   std::optional<std::string> reverse_sqlite;
   std::optional<std::string> reverse_postgres;
+  bool irreversible = false;  ///< said so: nobody forgot the way back
 };
 
-using Operation =
-    std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn, DropColumn,
-                 AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck, DropCheck, RunSql>;
+/// Rows changed in portions, each committed, so that nobody waits for long; goes on where it was interrupted.
+struct Backfill {
+  std::string table;
+  std::vector<std::pair<std::string, orm::SqlText>> set;
+  std::optional<orm::SqlText> where;
+  std::size_t batch = 5000;
+  std::size_t pause_ms = 0;
+  /// The way back; empty: nothing is to be done.
+  std::vector<std::pair<std::string, orm::SqlText>> reverse;
+  bool irreversible = false;
+};
+/// A function that the module registers.
+struct CallFunction {
+  std::string function;  ///< empty: nothing (the way back of one without)
+  std::string reverse;
+  bool irreversible = false;
+};
+
+using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn,
+                               DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck,
+                               DropCheck, RunSql, Backfill, CallFunction>;
 
 /// "add column content_item.summary"
 std::string describe(const Operation& operation);

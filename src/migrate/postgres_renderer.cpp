@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "migrate/renderer.hpp"
 #include "orm/ddl.hpp"
@@ -23,6 +24,7 @@ class PostgresRenderer final : public Renderer {
   void render(const CreateTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
     const auto& table = state_.table(op.table.name);
+    fresh_.insert(table.name);
     sql(ddl::create_table(table, postgres));
     for (const auto& index : table.indexes) sql(ddl::create_index(table, index, postgres));
   }
@@ -33,6 +35,7 @@ class PostgresRenderer final : public Renderer {
   void render(const RenameTable& op, const Operation& operation, const std::string& module) {
     const auto before = state_.table(op.from);
     state_.apply(operation, module);
+    if (fresh_.contains(op.from)) fresh_.insert(op.to);
     sql(alter(op.from) + "RENAME TO " + ddl::quote(op.to));
     for (const auto& column : before.columns) rename_constraints(op.to, op.from, column, column);
   }
@@ -43,17 +46,23 @@ class PostgresRenderer final : public Renderer {
     state_.apply(operation, module);
   }
   void render(const AddColumn& op, const Operation& operation, const std::string& module) {
-    guard_added(op.table, op.column);
+    if (needs_value(op.column) && missing_value(op.column).empty()) {
+      if (is_live(op.table)) next_phase();
+      guard_added(op.table, op.column);
+      if (is_live(op.table)) next_phase();
+    }
     state_.apply(operation, module);
     auto column = op.column;
     const bool fills = needs_value(column) && !missing_value(column).empty();
-    if (!fills) {
-      sql(alter(op.table) + "ADD COLUMN " + ddl::column(op.table, column, postgres));
-      return;
+    if (fills) column.default_value = missing_value(column);
+    const auto adds = alter(op.table) + "ADD COLUMN ";
+    if (!is_live(op.table) || column.generated) {
+      sql(adds + ddl::column(op.table, column, postgres));
+    } else {
+      add_to_live(op.table, column, adds);
     }
-    column.default_value = missing_value(column);
-    sql(alter(op.table) + "ADD COLUMN " + ddl::column(op.table, column, postgres));
-    sql(alter(op.table) + "ALTER COLUMN " + ddl::quote(column.name) + " DROP DEFAULT");
+    if (fills) sql(alter(op.table) + "ALTER COLUMN " + ddl::quote(column.name) + " DROP DEFAULT");
+    if (is_live(op.table)) validate_all(op.table);
   }
   void render(const DropColumn& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -71,7 +80,10 @@ class PostgresRenderer final : public Renderer {
     }
     state_.apply(operation, module);
     const auto& after = op.column;
+    const bool live = is_live(op.table);
+    if (live) next_phase();  // rows are counted before any lock is taken
     guard_values(op.table, before, after);
+    if (live) next_phase();
     const auto change = alter(op.table) + "ALTER COLUMN " + ddl::quote(after.name) + " ";
     const auto old_checks = ddl::checks(op.table, before, postgres);
     const auto new_checks = ddl::checks(op.table, after, postgres);
@@ -102,23 +114,27 @@ class PostgresRenderer final : public Renderer {
     } else if (old_default != new_default) {
       sql(change + (new_default.empty() ? "DROP DEFAULT" : "SET DEFAULT " + new_default));
     }
-    if (before.nullable && !after.nullable) {
-      if (const auto missing = missing_value(after); !missing.empty()) {
-        const auto name = ddl::quote(after.name);
-        sql("UPDATE " + ddl::quote(op.table) + " SET " + name + " = " + missing + " WHERE " + name +
-            " IS NULL");
-      }
-      sql(change + "SET NOT NULL");
-    } else if (!before.nullable && after.nullable) {
-      sql(change + "DROP NOT NULL");
-    }
+    const auto name = ddl::quote(after.name);
+    if (!before.nullable && after.nullable) sql(change + "DROP NOT NULL");
     for (const auto& check : new_checks) {
-      if (is_in(old_checks, check)) continue;
-      sql(alter(op.table) + "ADD CONSTRAINT " + ddl::quote(check.name) + " CHECK (" + check.condition + ")");
+      if (!is_in(old_checks, check)) add_rule(op.table, check.name, "CHECK (" + check.condition + ")");
     }
     if (refers_anew && after.references) {
-      sql(alter(op.table) + "ADD CONSTRAINT " + ddl::quote(ddl::reference_name(op.table, after)) +
-          " FOREIGN KEY (" + ddl::quote(after.name) + ") " + ddl::references(*after.references));
+      add_rule(op.table, ddl::reference_name(op.table, after),
+               "FOREIGN KEY (" + name + ") " + ddl::references(*after.references));
+    }
+    validate_all(op.table);
+    if (before.nullable && !after.nullable) {
+      const auto missing = missing_value(after);
+      if (live) {
+        forbid_null(op.table, name, missing);
+      } else {
+        if (!missing.empty()) {
+          sql("UPDATE " + ddl::quote(op.table) + " SET " + name + " = " + missing + " WHERE " + name +
+              " IS NULL");
+        }
+        sql(change + "SET NOT NULL");
+      }
     }
   }
   void render(const RenameColumn& op, const Operation& operation, const std::string& module) {
@@ -129,22 +145,103 @@ class PostgresRenderer final : public Renderer {
   }
   void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
-    sql(ddl::create_index(state_.table(op.table), op.index, postgres));
+    auto text = ddl::create_index(state_.table(op.table), op.index, postgres);
+    if (!is_live(op.table)) return sql(std::move(text));
+    constexpr std::string_view before = "INDEX ";
+    text.insert(text.find(before) + before.size(), "CONCURRENTLY ");
+    apart(Step::Kind::build_index, text + ";", op.index.name);
   }
   void render(const DropIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
-    sql("DROP INDEX " + ddl::quote(op.index));
+    if (!is_live(op.table)) return sql("DROP INDEX " + ddl::quote(op.index));
+    apart(Step::Kind::drop_index, "DROP INDEX CONCURRENTLY IF EXISTS " + ddl::quote(op.index) + ";",
+          op.index);
   }
   void render(const AddCheck& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
+    const bool live = is_live(op.table);
+    if (live) next_phase();
     guard_check(state_.table(op.table), op.check);
-    sql(alter(op.table) + "ADD " + ddl::check(op.check, postgres));
+    if (live) next_phase();
+    add_rule(op.table, op.check.name, "CHECK (" + op.check.condition.of(postgres) + ")");
+    validate_all(op.table);
   }
   void render(const DropCheck& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
     sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(op.check));
   }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
+  void render(const Backfill& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    if (!op.set.empty()) backfill_by_hand(op);
+  }
+  void render(const CallFunction& op, const Operation&, const std::string&) { call(op); }
+
+  /// Whether the table was there before the migration: it has rows, and others work on it. What is done to
+  /// it must not hold its lock for long.
+  bool is_live(const std::string& table) const { return !fresh_.contains(table); }
+
+  /// Adds the column itself with a constant default at most, which only changes the catalog; its rules as
+  /// below, and values that each row gets of its own in batches.
+  void add_to_live(const std::string& table, const orm::Column& column, const std::string& adds) {
+    auto bare = column;
+    bare.references.reset();
+    bare.max_length.reset();
+    bare.choices.clear();
+    const bool computed = column.computed_default.has_value();
+    if (computed) {
+      bare.computed_default.reset();
+      bare.nullable = true;
+    }
+    const auto name = ddl::quote(column.name);
+    sql(adds + ddl::column(table, bare, postgres));
+    for (const auto& check : ddl::checks(table, column, postgres)) {
+      add_rule(table, check.name, "CHECK (" + check.condition + ")");
+    }
+    if (column.references) {
+      add_rule(table, ddl::reference_name(table, column),
+               "FOREIGN KEY (" + name + ") " + ddl::references(*column.references));
+    }
+    if (!computed) return;
+    const auto value = ddl::default_sql(column, postgres);
+    sql(alter(table) + "ALTER COLUMN " + name + " SET DEFAULT " + value);
+    if (column.nullable) {
+      backfill({.table = table, .id = {}, .set = name + " = " + value, .where = name + " IS NULL"});
+    } else {
+      forbid_null(table, name, value);
+    }
+  }
+
+  /// A rule for rows written from now on; validate_all() looks at the others, without keeping writers out.
+  void add_rule(const std::string& table, const std::string& name, const std::string& rule) {
+    const auto adds = alter(table) + "ADD CONSTRAINT " + ddl::quote(name) + " " + rule;
+    if (!is_live(table)) return sql(adds);
+    sql(adds + " NOT VALID");
+    unvalidated_.push_back(name);
+  }
+
+  void validate_all(const std::string& table) {
+    for (const auto& name : unvalidated_) {
+      next_phase();
+      sql(alter(table) + "VALIDATE CONSTRAINT " + ddl::quote(name));
+      next_phase();
+    }
+    unvalidated_.clear();
+  }
+
+  /// NOT NULL by way of a check: once that is validated, PostgreSQL does not look at the rows again.
+  void forbid_null(const std::string& table, const std::string& name, const std::string& missing) {
+    const auto check = ddl::quote(not_null_name);
+    sql(alter(table) + "ADD CONSTRAINT " + check + " CHECK (" + name + " IS NOT NULL) NOT VALID");
+    if (!missing.empty()) {
+      backfill({.table = table, .id = {}, .set = name + " = " + missing, .where = name + " IS NULL"});
+    }
+    next_phase();
+    sql(alter(table) + "VALIDATE CONSTRAINT " + check);
+    next_phase();
+    sql(alter(table) + "ALTER COLUMN " + name + " SET NOT NULL, DROP CONSTRAINT " + check);
+    next_phase();
+  }
 
   /// A column generated in another way than before is made anew.
   void generate(const AlterColumn& op, const Operation& operation, const std::string& module) {
@@ -189,6 +286,11 @@ class PostgresRenderer final : public Renderer {
     for (std::size_t i = 0; i < old_checks.size(); ++i) rename(old_checks[i].name, new_checks[i].name);
     if (before.references) rename(ddl::reference_name(old_table, before), ddl::reference_name(table, after));
   }
+
+  static constexpr std::string_view not_null_name = "mpf_not_null";
+
+  std::set<std::string> fresh_;  ///< tables that the migration itself makes
+  std::vector<std::string> unvalidated_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ Prepared prepare(const Migration& migration, std::vector<LocatedOperation> opera
   try {
     script = render(plain, state, migration.id.module, dialect, backward ? Fill::zero : Fill::refuse);
   } catch (const RenderError& e) {
-    const auto& [operation, line] = operations[e.operation()];
+    const auto& [operation, line, reason] = operations[e.operation()];
     const auto message = "cannot " + describe(operation) + ": " + e.what();
     if (!backward) fail_at(migration.source, line, message);
     fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +

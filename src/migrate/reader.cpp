@@ -59,7 +59,8 @@ class Reader {
   }
 
   void allow(std::initializer_list<std::string_view> keys) const {
-    const std::vector<std::string_view> known(keys);
+    std::vector<std::string_view> known(keys);
+    if (may_have_reason_) known.push_back("reason");
     for (const auto& pair : node_) {
       const auto& key = pair.first.Scalar();
       if (std::ranges::find(known, key) == known.end()) unknown(pair.first, "key", key, known);
@@ -124,12 +125,19 @@ class Reader {
     return {source_, need(key), std::move(what)};
   }
   Reader inner(const YAML::Node& node, std::string what) const { return {source_, node, std::move(what)}; }
+  /// Of an operation, which may say why it is done although it is unsafe.
+  Reader operation(const YAML::Node& node, std::string what) const {
+    auto result = inner(node, std::move(what));
+    result.may_have_reason_ = true;
+    return result;
+  }
   const YAML::Node& node() const { return node_; }
 
  private:
   const std::string& source_;
   YAML::Node node_;
   std::string what_;
+  bool may_have_reason_ = false;
 };
 
 /// One of a list of words.
@@ -263,7 +271,7 @@ Operation read_create_table(const Reader& op) {
 }
 
 Operation read_sql(const Reader& op) {
-  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres"});
+  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres", "irreversible"});
   const auto read = [&](const char* key) -> std::optional<std::string> {
     const auto node = op.find(key);
     if (!node) return std::nullopt;
@@ -275,8 +283,52 @@ Operation read_sql(const Reader& op) {
     }
     return text;
   };
-  RunSql result{read("sqlite"), read("postgres"), read("reverse_sqlite"), read("reverse_postgres")};
+  RunSql result{read("sqlite"), read("postgres"), read("reverse_sqlite"), read("reverse_postgres"),
+                op.flag("irreversible")};
+  if (result.irreversible && (result.reverse_sqlite || result.reverse_postgres)) {
+    op.fail(op.node(), "'sql' is marked irreversible and has a reverse; leave one out");
+  }
   if (!result.sqlite && !result.postgres) op.fail(op.node(), "'sql' has text for no dialect: add 'sqlite:'");
+  return result;
+}
+
+/// Columns and the SQL of their values.
+std::vector<std::pair<std::string, orm::SqlText>> read_values(const Reader& op, const std::string& key) {
+  std::vector<std::pair<std::string, orm::SqlText>> result;
+  const auto node = op.need(key);
+  const auto map = op.inner(node, "'" + key + "'");
+  for (const auto& pair : map.node()) {
+    const auto& column = pair.first.Scalar();
+    map.check_name(pair.first, column);
+    result.emplace_back(column, read_sql_text(map, pair.second, column));
+  }
+  if (result.empty()) op.fail(node, "'" + key + "' names no column");
+  return result;
+}
+
+Operation read_backfill(const Reader& op) {
+  op.allow({"table", "set", "where", "batch", "pause_ms", "reverse", "irreversible"});
+  Backfill result;
+  result.table = op.name("table");
+  result.set = read_values(op, "set");
+  result.where = find_sql_text(op, "where");
+  if (op.find("batch")) result.batch = read_number(op, "batch", 1);
+  if (op.find("pause_ms")) result.pause_ms = read_number(op, "pause_ms", 0);
+  if (op.find("reverse")) result.reverse = read_values(op, "reverse");
+  result.irreversible = op.flag("irreversible");
+  if (result.irreversible && !result.reverse.empty()) {
+    op.fail(op.node(), "'backfill' is marked irreversible and has a reverse; leave one out");
+  }
+  return result;
+}
+
+Operation read_call(const Reader& op) {
+  op.allow({"function", "reverse", "irreversible"});
+  CallFunction result{op.text("function"), {}, op.flag("irreversible")};
+  if (op.find("reverse")) result.reverse = op.text("reverse");
+  if (result.irreversible && !result.reverse.empty()) {
+    op.fail(op.node(), "'call' is marked irreversible and has a reverse; leave one out");
+  }
   return result;
 }
 
@@ -349,6 +401,8 @@ const std::array kinds{
            return DropCheck{op.name("table"), op.name("check")};
          }},
     Kind{"sql", read_sql},
+    Kind{"backfill", read_backfill},
+    Kind{"call", read_call},
 };
 
 LocatedOperation read_operation(const Reader& file, const YAML::Node& node) {
@@ -364,7 +418,10 @@ LocatedOperation read_operation(const Reader& file, const YAML::Node& node) {
     file.inner(node, "the migration").unknown(key, "operation", key.Scalar(), known);
   }
   const auto what = "'" + key.Scalar() + "'";
-  return {found->read(file.inner(value, what)), node.Mark().line + 1};
+  const auto reader = file.operation(value, what);
+  LocatedOperation result{found->read(reader), node.Mark().line + 1};
+  if (value["reason"]) result.reason = reader.text("reason");
+  return result;
 }
 
 MigrationId read_id(const Reader& reader, const YAML::Node& at, const std::string& text) {
@@ -380,7 +437,7 @@ Migration read_migration(const YAML::Node& root, const std::string& source) {
   const Reader file(source, root, "the file");
   file.allow({"migration", "operations"});
   const auto head = file.inner("migration", "'migration'");
-  head.allow({"module", "name", "depends"});
+  head.allow({"module", "name", "depends", "replaces"});
   Migration result;
   result.source = source;
   result.id = {head.text("module"), head.text("name")};
@@ -393,6 +450,15 @@ Migration read_migration(const YAML::Node& root, const std::string& source) {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       result.depends.push_back(read_id(head, depends[i], texts[i]));
       result.depends_lines.push_back(depends[i].Mark().line + 1);
+    }
+  }
+  if (const auto replaces = head.find("replaces")) {
+    const auto texts = head.list("replaces");
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      result.replaces.push_back(read_id(head, replaces[i], texts[i]));
+      if (result.replaces.back().module != result.id.module) {
+        head.fail(replaces[i], "a migration can replace only those of its own module");
+      }
     }
   }
   const auto operations = file.need("operations");

@@ -20,12 +20,23 @@ class Renderer {
   Script take();
 
  protected:
-  void sql(std::string text) {
-    script_.steps.push_back({Step::Kind::sql, operation_, std::move(text) + ";"});
-  }
-  void step(Step::Kind kind, std::string text) {
+  void sql(std::string text) { step(Step::Kind::sql, std::move(text) + ";"); }
+  Step& step(Step::Kind kind, std::string text) {
     script_.steps.push_back({kind, operation_, std::move(text)});
+    script_.steps.back().phase = phase_;
+    return script_.steps.back();
   }
+  /// What follows is committed by itself.
+  void next_phase() {
+    if (!script_.steps.empty()) phase_ = script_.steps.back().phase + 1;
+  }
+  /// In a phase of its own.
+  void apart(Step::Kind kind, std::string text, std::string subject = {}) {
+    next_phase();
+    step(kind, std::move(text)).subject = std::move(subject);
+    next_phase();
+  }
+  void backfill(Batches batches);
 
   /// Refuses to go on while rows of the table fulfil the condition.
   void guard(const std::string& table, const std::string& condition, const std::string& message);
@@ -38,11 +49,14 @@ class Renderer {
   std::string missing_value(const orm::Column& column) const;
 
   void run_by_hand(const RunSql& op);
+  void backfill_by_hand(const Backfill& op);
+  void call(const CallFunction& op);
 
   State& state_;
   const db::Dialect dialect_;
   const Fill fill_;
   std::size_t operation_ = 0;
+  std::size_t phase_ = 0;
   Script script_;
   std::vector<std::string> rebuilt_;
 };

@@ -18,7 +18,40 @@ bool needs_value(const orm::Column& column) {
 void Renderer::guard(const std::string& table, const std::string& condition, const std::string& message) {
   auto query = "SELECT count(*) FROM " + ddl::quote(table);
   if (!condition.empty()) query += " WHERE " + condition;
-  script_.steps.push_back({Step::Kind::guard, operation_, std::move(query), message});
+  step(Step::Kind::guard, std::move(query)).message = message;
+}
+
+void Renderer::backfill(Batches batches) {
+  next_phase();
+  auto text = "UPDATE " + ddl::quote(batches.table) + " SET " + batches.set;
+  if (!batches.where.empty()) text += " WHERE " + batches.where;
+  if (const auto* table = state_.find(batches.table)) {
+    const auto key = std::ranges::find(table->columns, true, &orm::Column::primary_key);
+    if (key != table->columns.end()) batches.id = key->name;
+  }
+  step(Step::Kind::backfill, std::move(text)).batches = std::move(batches);
+  next_phase();
+}
+
+void Renderer::backfill_by_hand(const Backfill& op) {
+  const auto& table = state_.table(op.table);
+  std::string set;
+  for (const auto& [column, value] : op.set) {
+    if (!find_column(table, column)) {
+      throw StateError("table '" + op.table + "' has no column '" + column + "'");
+    }
+    set += (set.empty() ? "" : ", ") + ddl::quote(column) + " = " + value.of(dialect_);
+  }
+  backfill({.table = op.table,
+            .id = {},
+            .set = std::move(set),
+            .where = op.where ? op.where->of(dialect_) : std::string(),
+            .rows = op.batch,
+            .pause = std::chrono::milliseconds(op.pause_ms)});
+}
+
+void Renderer::call(const CallFunction& op) {
+  if (!op.function.empty()) apart(Step::Kind::call, op.function);
 }
 
 void Renderer::guard_values(const std::string& table, const orm::Column& before, const orm::Column& after) {
@@ -106,7 +139,10 @@ Script render(std::span<const Operation> operations, State& state, const std::st
 
 std::string to_text(const Script& script) {
   std::string text;
+  std::size_t phase = 0;
   for (const auto& step : script.steps) {
+    if (step.phase != phase) text += "-- committed; then:\n";
+    phase = step.phase;
     switch (step.kind) {
       case Step::Kind::sql:
         text += step.text + "\n";
@@ -121,6 +157,17 @@ std::string to_text(const Script& script) {
         break;
       case Step::Kind::rename_rebuilt:
         text += "PRAGMA legacy_alter_table = ON;\n" + step.text + "\nPRAGMA legacy_alter_table = OFF;\n";
+        break;
+      case Step::Kind::build_index:
+      case Step::Kind::drop_index:
+        text += step.text + "\n";
+        break;
+      case Step::Kind::backfill:
+        text += "-- in batches of " + std::to_string(step.batches->rows) + " rows, each committed:\n" +
+                step.text + ";\n";
+        break;
+      case Step::Kind::call:
+        text += "-- calls the function " + step.text + "\n";
         break;
     }
   }

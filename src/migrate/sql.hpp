@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +14,16 @@
 
 namespace mpf::migrate {
 
+/// Rows of a table that are changed in portions, in the order of their ids.
+struct Batches {
+  std::string table;
+  std::string id;  ///< the primary key; empty: the table has none, and all rows are changed at once
+  std::string set;
+  std::string where;  ///< may be empty
+  std::size_t rows = 5000;
+  std::chrono::milliseconds pause{0};
+};
+
 /// What running a migration comes to, in order.
 struct Step {
   enum class Kind : std::uint8_t {
@@ -20,12 +32,20 @@ struct Step {
     keep_extras,     ///< remember triggers and indexes by hand of table `text`, which is about to be rebuilt
     restore_extras,  ///< make them again
     rename_rebuilt,  ///< rename the table just rebuilt, without touching what refers to it
+    build_index,     ///< a statement outside of transactions that makes the index `subject`
+    drop_index,      ///< one that drops it
+    backfill,        ///< rows changed batch by batch
+    call,            ///< a function of the module, named `text`
   };
   Kind kind = Kind::sql;
   std::size_t operation = 0;  ///< which of the operations it belongs to
   std::string text;
   std::string message = {};
   std::vector<std::string> indexes = {};  ///< keep_extras: those that are not by hand
+  /// Steps of one phase run in one transaction, or outside of any; when a phase is done, that is recorded.
+  std::size_t phase = 0;
+  std::string subject = {};
+  std::optional<Batches> batches = {};
 };
 
 struct Script {

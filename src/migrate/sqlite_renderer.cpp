@@ -143,6 +143,11 @@ class SqliteRenderer final : public Renderer {
     if (there) sql("DROP INDEX " + ddl::quote(op.index));
   }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
+  void render(const Backfill& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    if (!op.set.empty()) backfill_by_hand(op);
+  }
+  void render(const CallFunction& op, const Operation&, const std::string&) { call(op); }
 
   void create_indexes(const orm::Table& table) {
     for (const auto& index : table.indexes) {

@@ -55,6 +55,9 @@ class State {
   std::map<std::string, Entry> tables_;
 };
 
+/// Whether the tables are the same, apart from the order of their columns.
+bool equivalent(const State& a, const State& b);
+
 const orm::Column* find_column(const orm::Table& table, const std::string& name);
 const orm::Index* find_index(const orm::Table& table, const std::string& name);
 

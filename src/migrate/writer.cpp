@@ -119,7 +119,16 @@ class Lines {
   std::string text_;
 };
 
-std::string operation(const Operation& operation) {
+std::string values(const std::vector<std::pair<std::string, orm::SqlText>>& list) {
+  std::string text = "{";
+  for (const auto& [column, value] : list) {
+    text += (text.size() == 1 ? "" : ", ") + scalar(column) + ": " + sql_text(value);
+  }
+  return text + "}";
+}
+
+std::string operation(const LocatedOperation& located) {
+  const auto& operation = located.operation;
   Lines lines;
   const char* kind = std::visit(Overloaded{
                                     [&](const CreateTable& op) {
@@ -200,26 +209,48 @@ std::string operation(const Operation& operation) {
                                       lines.add_optional("postgres", op.postgres);
                                       lines.add_optional("reverse_sqlite", op.reverse_sqlite);
                                       lines.add_optional("reverse_postgres", op.reverse_postgres);
+                                      if (op.irreversible) lines.add("irreversible", "true");
                                       return "sql";
+                                    },
+                                    [&](const Backfill& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add("set", values(op.set));
+                                      if (op.where) lines.add("where", sql_text(*op.where));
+                                      lines.add("batch", std::to_string(op.batch));
+                                      if (op.pause_ms > 0) lines.add("pause_ms", std::to_string(op.pause_ms));
+                                      if (!op.reverse.empty()) lines.add("reverse", values(op.reverse));
+                                      if (op.irreversible) lines.add("irreversible", "true");
+                                      return "backfill";
+                                    },
+                                    [&](const CallFunction& op) {
+                                      lines.add_name("function", op.function);
+                                      if (!op.reverse.empty()) lines.add_name("reverse", op.reverse);
+                                      if (op.irreversible) lines.add("irreversible", "true");
+                                      return "call";
                                     },
                                 },
                                 operation);
+  if (!located.reason.empty()) lines.add("reason", double_quoted(located.reason));
   return "  - " + std::string(kind) + ":\n" + lines.text();
 }
 
 }  // namespace
 
-std::string write_migration(const MigrationId& id, const std::vector<MigrationId>& depends,
-                            const std::vector<Operation>& operations) {
+std::string write_migration(const MigrationText& migration) {
+  const auto& id = migration.id;
   auto text = "migration:\n  module: " + scalar(id.module) + "\n  name: " + double_quoted(id.name) + "\n";
-  if (depends.empty()) {
+  if (migration.depends.empty()) {
     text += "  depends: []\n";
   } else {
     text += "  depends:\n";
-    for (const auto& each : depends) text += "    - " + scalar(each.to_string()) + "\n";
+    for (const auto& each : migration.depends) text += "    - " + scalar(each.to_string()) + "\n";
   }
-  text += operations.empty() ? "operations: []\n" : "operations:\n";
-  for (const auto& each : operations) text += operation(each);
+  if (!migration.replaces.empty()) {
+    text += "  replaces:\n";
+    for (const auto& each : migration.replaces) text += "    - " + scalar(each.to_string()) + "\n";
+  }
+  text += migration.operations.empty() ? "operations: []\n" : "operations:\n";
+  for (const auto& each : migration.operations) text += operation(each);
   return text;
 }
 

@@ -178,6 +178,7 @@ TEST_CASE("null becomes not null with the default, or not at all") {
     CHECK(
         test::contains(test::error_of([&] { f.migrator().apply(); }), "2 rows have no value in parent.note"));
     std::filesystem::remove(f.modules.folder("m") / "0003_alter_note.yaml");
+    f.modules.accept("m");
     f.tables[0].columns[2].default_value = "'-'";
     f.migrate();
     CHECK(test::texts(*f.database, "SELECT note FROM parent") == std::vector<std::string>{"-", "-"});
@@ -228,6 +229,7 @@ TEST_CASE("history that does not fit the files is refused with the command that 
     Family f;
     const auto file = f.modules.folder("m") / "0001_initial.yaml";
     const auto text = read_file(file);
+    f.modules.accept("m");
     write_file_atomic(file, text + "# edited\n");
     ErrorKind kind{};
     auto message = test::error_of([&] { f.migrator().plan(); }, &kind);

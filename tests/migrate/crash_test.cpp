@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "migrate/killing_database.hpp"
 #include "migrate/support.hpp"
 
 using namespace mpf;
@@ -10,47 +11,6 @@ using migrate::Migrator;
 using orm::ColumnType;
 
 namespace {
-
-/// Kills its process before the statement of that number.
-class KillingDatabase final : public db::Database {
- public:
-  KillingDatabase(std::unique_ptr<db::Database> inner, int statements)
-      : inner_(std::move(inner)), statements_(statements) {}
-
-  db::Dialect dialect() const noexcept override { return inner_->dialect(); }
-  std::string description() const override { return inner_->description(); }
-  std::uint64_t execute(const db::Statement& statement, const db::RowSink& on_row) override {
-    count();
-    return inner_->execute(statement, on_row);
-  }
-  std::uint64_t bulk_insert(const db::BulkInsert& insert) override {
-    count();
-    return inner_->bulk_insert(insert);
-  }
-  void execute_script(std::string_view sql) override {
-    count();
-    inner_->execute_script(sql);
-  }
-  db::Transaction* current() const noexcept override { return inner_->current(); }
-  std::uint64_t change_counter() override { return inner_->change_counter(); }
-  void ping() override { inner_->ping(); }
-
- protected:
-  void run_transaction(const std::function<void(db::Transaction&)>& body,
-                       db::TransactionOptions options) override {
-    count();
-    inner_->transaction([&](db::Transaction& tx) { body(tx); }, options);
-    count();
-  }
-
- private:
-  void count() {
-    if (--statements_ < 0) ::kill(::getpid(), SIGKILL);
-  }
-
-  const std::unique_ptr<db::Database> inner_;
-  int statements_;
-};
 
 /// Migrations that make, rebuild, rename and drop.
 std::vector<orm::Table> history(const test::Modules& modules) {
@@ -106,11 +66,11 @@ TEST_CASE("killed before any statement, apply goes on from there, and so does ro
   for (bool more = true; more; ++points) {
     const auto name = "db" + std::to_string(points);
     more = was_killed(in_process([&] {
-      KillingDatabase database(modules.open(name), points);
+      test::KillingDatabase database(modules.open(name), points);
       Migrator(&database, models()).apply();
     }));
     const bool more_back = more ? true : was_killed(in_process([&] {
-      KillingDatabase database(modules.open(name), points / 2);
+      test::KillingDatabase database(modules.open(name), points / 2);
       Migrator(&database, models()).rollback("m", "0001");
     }));
     test::run([&] {

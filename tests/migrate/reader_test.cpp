@@ -70,9 +70,22 @@ TEST_CASE("what is written is read back the same, and written the same again") {
       migrate::DropCheck{"a", "c"},
       migrate::CreateIndex{"a", partial},
       migrate::RunSql{"SELECT 1;\n-- \"x\"\n", std::nullopt, "", std::nullopt},
+      migrate::RunSql{std::nullopt, "SELECT 2", std::nullopt, std::nullopt, true},
+      migrate::Backfill{"a",
+                        {{"x", {"1", "2"}}, {"odd name", {"upper(\"y\")", "upper(\"y\")"}}},
+                        orm::SqlText{"\"x\" IS NULL", "\"x\" IS NULL"},
+                        100,
+                        20,
+                        {{"x", {"NULL", "NULL"}}}},
+      migrate::Backfill{"a", {{"x", {"1", "1"}}}, std::nullopt, 5000, 0, {}, true},
+      migrate::CallFunction{"slugs", "no_slugs"},
+      migrate::CallFunction{"slugs", "", true},
   };
   const std::vector<migrate::MigrationId> depends{{"a.b", "0001_initial"}, {"m", "0001_x"}};
-  const auto text = migrate::write_migration({"m", "0002_all"}, depends, operations);
+  migrate::MigrationText all{{"m", "0002_all"}, depends, {}, {{"m", "0001_a"}, {"m", "0002_b"}}};
+  for (const auto& each : operations)
+    all.operations.push_back({each, 0, all.operations.empty() ? "it is \"so\"" : ""});
+  const auto text = migrate::write_migration(all);
   const auto read = parse_migration(text, "f");
   CHECK(read.id == migrate::MigrationId{"m", "0002_all"});
   CHECK(read.depends == depends);
@@ -81,7 +94,9 @@ TEST_CASE("what is written is read back the same, and written the same again") {
   REQUIRE(again.size() == operations.size());
   CHECK(std::get<migrate::CreateTable>(again[0]).table == table);
   CHECK(std::get<migrate::AddColumn>(again[5]).column == odd);
-  CHECK(migrate::write_migration(read.id, read.depends, again) == text);
+  CHECK(read.operations[0].reason == "it is \"so\"");
+  CHECK(read.replaces == all.replaces);
+  CHECK(migrate::write_migration({read.id, read.depends, read.operations, read.replaces}) == text);
   CHECK(read.checksum == parse_migration(text, "g").checksum);
 }
 

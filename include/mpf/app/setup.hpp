@@ -14,6 +14,7 @@
 #include <mpf/base/embedded.hpp>
 #include <mpf/config/configuration.hpp>
 #include <mpf/http/router.hpp>
+#include <mpf/migrate/migrator.hpp>
 #include <mpf/orm/model.hpp>
 #include <mpf/task/registry.hpp>
 
@@ -56,6 +57,8 @@ class Setup {
   }
   /// Migrations as compiled in; `source_folder` is where `migrate make` writes new ones.
   void migrations(const EmbeddedFiles& files, std::filesystem::path source_folder = {});
+  /// What the operation `call` of this module's migrations runs, by name.
+  void migration_function(std::string name, migrate::DataFunction function);
 
   /// Routes. Patterns and conflicts: http::Router.
   void route(http::Method method, std::string_view pattern, Handler handler, http::RouteOptions options = {});

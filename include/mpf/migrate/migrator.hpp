@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,17 @@
 ///           column: {name: summary, type: text, max_length: 500, default: "''"}
 namespace mpf::migrate {
 
+/// One call of a data function; in a transaction of its own on `database`, which also records how far it is.
+struct DataStep {
+  db::Database& database;
+  std::int64_t position = 0;  ///< what the call before returned; 0 at first
+  std::int64_t done = 0;      ///< may be set, for people who watch
+  std::int64_t total = 0;
+};
+/// A step of a migration in C++. Called again and again, until it returns nothing; interrupted, it goes on
+/// with the last position that it returned. Must not use the models, which change with time, but SQL.
+using DataFunction = std::function<std::optional<std::int64_t>(DataStep&)>;
+
 /// What one module brings along.
 struct ModuleModels {
   std::string module;  ///< "content.item"
@@ -40,6 +52,8 @@ struct ModuleModels {
   /// The same files in the source tree. Where this folder exists, its files count instead of the embedded
   /// ones, and make() writes here. Empty: this module's migrations cannot be made.
   std::filesystem::path source_folder = {};
+  /// What the operation `call` finds by name.
+  std::map<std::string, DataFunction> functions = {};
 };
 
 struct MigrationId {
@@ -54,6 +68,8 @@ struct MigrationId {
 struct MakeOptions {
   std::string name = {};  ///< what follows the number; empty: made of the changes ("add_summary")
   bool dry_run = false;   ///< tells what it would write
+  /// Why what is unsafe on PostgreSQL may be done; written beside each such operation.
+  std::string reason = {};
 };
 
 /// A migration that make() wrote, or would write.
@@ -61,8 +77,28 @@ struct MadeMigration {
   MigrationId id;
   std::filesystem::path file;
   std::string content;
-  std::vector<std::string> operations;  ///< for people: "add column content_item.summary"
-  std::vector<std::string> losses;      ///< those of them that throw data away
+  std::vector<std::string> operations;   ///< for people: "add column content_item.summary"
+  std::vector<std::string> losses;       ///< those of them that throw data away
+  std::vector<std::string> unsafe = {};  ///< what PostgreSQL refuses without a reason, and the safe way
+};
+
+/// Something unsafe in a migration, and what to do instead.
+struct LintFinding {
+  MigrationId id;
+  std::string source;  ///< path of the file
+  int line = 0;
+  std::string operation;
+  std::string rule;  ///< "drop-column"
+  std::string message;
+  std::string safe;
+  bool refused = true;  ///< apply() on PostgreSQL refuses it; else it is advice
+};
+
+/// Where code, files and database do not agree; all empty when they do.
+struct CheckReport {
+  std::vector<std::string> code;     ///< what make() would write
+  std::vector<std::string> files;    ///< what apply() would run, or why it would refuse
+  std::vector<std::string> catalog;  ///< where the tables are not as the applied migrations left them
 };
 
 /// A migration about to be run.
@@ -76,6 +112,7 @@ struct PlannedMigration {
 
 enum class MigrationState : std::uint8_t {
   pending,
+  begun,  ///< some of its steps are done: apply, or rollback, goes on
   applied,
   edited,    ///< applied, and its file was changed since
   missing,   ///< applied, and its file is gone
@@ -95,6 +132,11 @@ struct MigrationProgress {
   bool backward = false;
   std::size_t done = 0;
   std::size_t total = 0;
+  /// Of migrations that take several steps: the one about to be run, else empty. Steps on many rows tell
+  /// again and again how far they are.
+  std::string step = {};
+  std::int64_t rows_done = 0;
+  std::int64_t rows_total = 0;
 };
 using ProgressSink = std::function<void(const MigrationProgress&)>;
 
@@ -102,6 +144,9 @@ struct ApplyOptions {
   ProgressSink progress = {};
   /// How long to wait while another process migrates; then Error(unavailable).
   std::chrono::milliseconds lock_wait = std::chrono::minutes(5);
+  /// PostgreSQL: how long one change may wait for the lock on its table, while others queue up behind it. It
+  /// is given up then and tried again after a pause that grows, until lock_wait is over.
+  std::chrono::milliseconds lock_timeout{500};
 };
 
 /// Compares, writes and runs migrations. Belongs to one fiber at a time; several processes may apply to one
@@ -109,7 +154,13 @@ struct ApplyOptions {
 ///
 /// Each migration runs in a transaction of its own that also records it, with the checksum of its file, in
 /// the table mpf_migration: killed at any moment, the database is as it was before or after a migration, and
-/// apply() goes on from there.
+/// apply() goes on from there. On PostgreSQL changes of tables that exist already are made in several
+/// steps where one would keep others from working: indexes are built concurrently, rules added first for new
+/// rows and then validated, values filled in batches. Each step is recorded, and apply() goes on with the
+/// next one. What cannot be made safe is refused unless the file gives a reason.
+///
+/// Each source folder has a file migrations.sum, whose hashes cover each other: files that were edited,
+/// removed or added beside make() are noticed, and two branches that add migrations conflict in it.
 ///
 /// Errors: configuration for files that are malformed, contradict each other or need one that is not there
 /// ("file:line: what; remedy"); invalid for models that no safe migration leads to; conflict for history that
@@ -155,6 +206,26 @@ class Migrator {
 
   /// The SQL of one migration, forward or backward.
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward = false);
+
+  /// What is unsafe in all migrations, those operations excepted that say their reason.
+  std::vector<LintFinding> lint();
+
+  /// Compares models with files, files with history, and the tables with what the applied migrations make of
+  /// them. The database is not changed.
+  CheckReport check();
+
+  /// Puts a module's migrations from one to the other into a single new one, which replaces their files.
+  /// Databases that have applied all of them take it as applied. Error(conflict) where that cannot be done.
+  MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
+                       bool dry_run = false);
+
+  /// Writes a module's migrations.sum anew, with the files as they are; empty: of all modules that have a
+  /// source folder with migrations. Returns what it wrote.
+  std::vector<std::filesystem::path> sum(std::string_view module = {});
+
+  /// Deletes the history of a module that is no longer part of the application; returns how many migrations
+  /// that were. Its tables stay. Error(conflict) for a module that is still there.
+  std::size_t forget(std::string_view module);
 
  private:
   class Impl;

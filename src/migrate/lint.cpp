@@ -1,0 +1,139 @@
+#include "migrate/lint.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+constexpr std::size_t many_columns = 3;
+
+const char* const later =
+    "stop using it in this release, and drop it in the next one with a 'reason' that says so";
+const char* const renaming =
+    "add the new one, write both, copy with 'backfill', read the new one, and drop the old one a release "
+    "later";
+
+class Linter {
+ public:
+  Linter(const Migration& migration, State& state) : migration_(migration), state_(state) {}
+
+  std::vector<LintFinding> run() {
+    std::size_t at = 0;
+    replay(migration_, state_, [&](const Operation& operation, const State& before) {
+      located_ = &migration_.operations[at++];
+      before_ = &before;
+      std::visit([&](const auto& op) { check(op); }, operation);
+    });
+    return std::move(findings_);
+  }
+
+ private:
+  void add(std::string rule, std::string message, std::string safe, bool refused = true) {
+    if (!located_->reason.empty()) return;
+    findings_.push_back({.id = migration_.id,
+                         .source = migration_.source,
+                         .line = located_->line,
+                         .operation = describe(located_->operation),
+                         .rule = std::move(rule),
+                         .message = std::move(message),
+                         .safe = std::move(safe),
+                         .refused = refused});
+  }
+
+  bool is_made(const std::string& table) const { return made_.contains(table); }
+
+  void check(const CreateTable& op) { made_.insert(op.table.name); }
+  void check(const DropTable& op) {
+    if (!is_made(op.table)) add("drop-table", "the release that still runs uses the table", later);
+  }
+  void check(const RenameTable& op) {
+    if (is_made(op.from)) {
+      made_.insert(op.to);
+    } else {
+      add("rename-table", "the release that still runs does not find the table any more", renaming);
+    }
+  }
+  void check(const AddColumn& op) {
+    if (is_made(op.table)) return;
+    if (op.column.generated) {
+      add("generated-column", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
+          "add a plain column, fill it by 'backfill', and let the program write it");
+    }
+  }
+  void check(const DropColumn& op) {
+    if (!is_made(op.table)) add("drop-column", "the release that still runs uses the column", later);
+  }
+  void check(const AlterColumn& op) {
+    if (is_made(op.table)) return;
+    const auto* column = find_column(before_->table(op.table), op.column.name);
+    if (!column) return;
+    if (op.column.generated && op.column.generated != column->generated) {
+      add("generated-column", "the column is made anew, and PostgreSQL writes the whole table for it",
+          "add a column of another name, and drop this one a release later");
+    } else if (orm::ddl::type_name(*column, db::Dialect::postgres) !=
+               orm::ddl::type_name(op.column, db::Dialect::postgres)) {
+      add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
+          "add a column of another name, copy with 'backfill', use that one, and drop this one a release "
+          "later");
+    }
+  }
+  void check(const RenameColumn& op) {
+    if (!is_made(op.table)) {
+      add("rename-column", "the release that still runs does not find the column any more", renaming);
+    }
+  }
+  void check(const CreateIndex& op) {
+    if (!op.index.unique && op.index.columns.size() > many_columns) {
+      add("wide-index",
+          "an index of " + std::to_string(op.index.columns.size()) + " columns is rarely of use",
+          "index the columns that select most, in that order", false);
+    }
+  }
+  void check(const RunSql& op) {
+    if (op.postgres) {
+      for (auto& finding : lint_sql(*op.postgres, {made_.begin(), made_.end()})) {
+        add(std::move(finding.rule), std::move(finding.message), std::move(finding.safe), finding.refused);
+      }
+    }
+    if (!op.reverse_sqlite && !op.reverse_postgres && !op.irreversible) {
+      add("no-reverse", "it cannot be undone, and does not say that this is meant",
+          "add 'reverse_postgres' and 'reverse_sqlite', or 'irreversible: true'", false);
+    }
+  }
+  void check(const CallFunction& op) {
+    if (op.reverse.empty() && !op.irreversible) {
+      add("no-reverse", "it cannot be undone, and does not say that this is meant",
+          "add 'reverse' with the name of a function, or 'irreversible: true'", false);
+    }
+  }
+  template <class Other>
+  void check(const Other&) {}  // done in its safe form
+
+  const Migration& migration_;
+  State& state_;
+  const LocatedOperation* located_ = nullptr;
+  const State* before_ = nullptr;
+  std::set<std::string> made_;
+  std::vector<LintFinding> findings_;
+};
+
+}  // namespace
+
+std::vector<LintFinding> lint(const Migration& migration, State& state) {
+  return Linter(migration, state).run();
+}
+
+void refuse_unsafe(const std::vector<LintFinding>& findings) {
+  const auto found = std::ranges::find(findings, true, &LintFinding::refused);
+  if (found == findings.end()) return;
+  fail_at(found->source, found->line,
+          "refused to " + found->operation + " on a database that others use (" + found->rule +
+              "): " + found->message + "; safe: " + found->safe +
+              "; or write beside it why it may be done: 'reason: \"…\"'");
+}
+
+}  // namespace mpf::migrate

@@ -1,0 +1,237 @@
+#include "migrate/runner.hpp"
+
+#include <algorithm>
+
+#include <mpf/fiber/fiber.hpp>
+
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+std::vector<std::span<const Step>> phases_of(const Script& script) {
+  std::vector<std::span<const Step>> result;
+  const std::span<const Step> all(script.steps);
+  for (std::size_t begin = 0; begin < all.size();) {
+    auto end = begin;
+    while (end < all.size() && all[end].phase == all[begin].phase) ++end;
+    result.push_back(all.subspan(begin, end - begin));
+    begin = end;
+  }
+  if (result.empty()) result.emplace_back();  // there is still something to record
+  return result;
+}
+
+bool is_outside(std::span<const Step> steps) {
+  return !steps.empty() &&
+         (steps[0].kind == Step::Kind::build_index || steps[0].kind == Step::Kind::drop_index);
+}
+bool has_portions(std::span<const Step> steps) {
+  return !steps.empty() && (steps[0].kind == Step::Kind::backfill || steps[0].kind == Step::Kind::call);
+}
+/// One that only looks need not be recorded: a migration that is refused has not begun.
+bool only_looks(std::span<const Step> steps) {
+  return std::ranges::all_of(steps, [](const Step& step) { return step.kind == Step::Kind::guard; });
+}
+
+}  // namespace
+
+const DataFunction& find_function(const std::vector<ModuleModels>& modules, const Prepared& work,
+                                  const Step& step) {
+  const auto& migration = *work.migration;
+  const auto module = std::ranges::find(modules, migration.id.module, &ModuleModels::module);
+  if (module != modules.end()) {
+    if (const auto found = module->functions.find(step.text); found != module->functions.end()) {
+      return found->second;
+    }
+  }
+  fail_at(migration.source, work.operations[step.operation].line,
+          "module '" + migration.id.module + "' has no function '" + step.text +
+              "'; register it in the module's setup");
+}
+
+TransactionSettings Runner::settings(const Script& script) const {
+  return {.lock_wait = options_.lock_wait,
+          .lock_timeout = options_.lock_timeout,
+          .foreign_keys = !script.rebuilds};
+}
+
+void Runner::tell(const Prepared* work, std::string step, std::int64_t rows, std::int64_t total) {
+  if (!options_.progress) return;
+  options_.progress({.id = work ? &work->migration->id : nullptr,
+                     .backward = work && work->backward,
+                     .done = done_,
+                     .total = total_,
+                     .step = std::move(step),
+                     .rows_done = rows,
+                     .rows_total = total});
+}
+
+std::vector<MigrationId> Runner::run(const std::vector<Prepared>& work) {
+  std::vector<MigrationId> ran;
+  total_ = work.size();
+  const bool phased = std::ranges::any_of(work, [](const Prepared& each) {
+    return phases_of(each.script).size() > 1 || has_portions(each.script.steps);
+  });
+  if (!work.empty()) {
+    in_transaction(database_, settings({}), [&] {
+      History history(database_);
+      history.prepare();
+      if (phased) history.prepare_progress();
+    });
+    has_progress_ = phased;
+  }
+  for (const auto& each : work) {
+    tell(&each);
+    if (run(each) == Outcome::done) ran.push_back(each.migration->id);
+    ++done_;
+  }
+  tell(nullptr);
+  return ran;
+}
+
+Runner::Outcome Runner::run(const Prepared& work) {
+  const auto phases = phases_of(work.script);
+  bool ran = false;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    const bool last = i + 1 == phases.size();
+    const auto steps = phases[i];
+    if (i > 0) tell(&work, describe(work.operations[steps[0].operation].operation));
+    ran = (has_portions(steps) ? run_portions(work, steps[0], i, last) : run_phase(work, steps, i, last)) ||
+          ran;
+  }
+  return ran ? Outcome::done : Outcome::skipped;
+}
+
+bool Runner::is_due(const Prepared& work, std::size_t phase) {
+  const auto& migration = *work.migration;
+  History history(database_);
+  const auto recorded = history.checksum(migration.id);
+  if (recorded && *recorded != migration.checksum) {
+    fail(ErrorKind::conflict, "another process has just applied a different " + migration.id.to_string() +
+                                  "; run the same version everywhere");
+  }
+  if (recorded.has_value() != work.backward) return false;
+  for (const auto& needed : migration.depends) {
+    if (!work.backward && !history.checksum(needed)) {
+      fail(ErrorKind::conflict, "another process has just undone " + needed.to_string() + "; try again");
+    }
+  }
+  if (!has_progress_) return true;
+  const auto all = history.read_progress();
+  const auto found = all.find(migration.id);
+  if (found == all.end()) return true;  // nothing but guards has run
+  const auto& progress = found->second;
+  if (progress.backward != work.backward) {
+    fail(ErrorKind::conflict,
+         migration.id.to_string() + " is half " + (progress.backward ? "undone" : "applied") +
+             ": go on with `migrate " +
+             (progress.backward ? "rollback " + migration.id.module + " " + migration.id.name
+                                : std::string("apply")) +
+             "`");
+  }
+  if (progress.checksum != migration.checksum) {
+    fail(ErrorKind::conflict, migration.id.to_string() + " was begun, and its file (" + migration.source +
+                                  ") edited since: bring it back as it was, and apply again");
+  }
+  return progress.phase <= phase;
+}
+
+void Runner::finish_phase(const Prepared& work, std::size_t phase, bool last, bool changes) {
+  const auto& migration = *work.migration;
+  History history(database_);
+  if (!last) {
+    if (changes) {
+      history.set_progress(
+          migration.id,
+          {.backward = work.backward, .checksum = migration.checksum, .phase = phase + 1, .position = 0});
+    }
+    return;
+  }
+  if (has_progress_) history.remove_progress(migration.id);
+  if (work.backward) {
+    history.remove(migration.id);
+  } else {
+    history.add(migration, clock_.now());
+  }
+}
+
+bool Runner::run_phase(const Prepared& work, Steps steps, std::size_t phase, bool last) {
+  if (is_outside(steps)) {
+    bool due = false;
+    in_transaction(database_, settings({}), [&] { due = is_due(work, phase); });
+    if (!due) return false;
+    run_steps(database_, *work.migration, work.operations, {}, steps);
+    in_transaction(database_, settings({}), [&] { finish_phase(work, phase, last, true); });
+    return true;
+  }
+  bool ran = false;
+  in_transaction(database_, settings(work.script), [&] {
+    ran = is_due(work, phase);
+    if (!ran) return;
+    run_steps(database_, *work.migration, work.operations, work.script, steps);
+    finish_phase(work, phase, last, !only_looks(steps));
+  });
+  return ran;
+}
+
+std::int64_t Runner::last_id(const Batches& batches) {
+  std::int64_t last = 0;
+  if (batches.id.empty()) return last;
+  database_.execute({"SELECT max(" + orm::ddl::quote(batches.id) + ") FROM " + orm::ddl::quote(batches.table),
+                     {},
+                     db::Access::read},
+                    [&](const db::Row& row) {
+                      if (!row.is_null(0)) last = row.integer(0);
+                    });
+  return last;
+}
+
+std::optional<std::int64_t> Runner::run_portion(const Prepared& work, const Step& step,
+                                                std::int64_t position) {
+  if (step.kind == Step::Kind::backfill) return run_batch(database_, *step.batches, position);
+  DataStep data{.database = database_, .position = position};
+  const auto next = find_function(modules_, work, step)(data);
+  if (data.total > 0) tell(&work, "call " + step.text, data.done, data.total);
+  return next;
+}
+
+bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t phase, bool last) {
+  const auto total = step.batches ? last_id(*step.batches) : 0;
+  bool ran = false;
+  for (bool more = true; more;) {
+    const auto begin = fiber::SteadyClock::now();
+    std::int64_t position = 0;
+    in_transaction(database_, settings({}), [&] {
+      more = false;
+      if (!is_due(work, phase)) return;
+      History history(database_);
+      const auto all = history.read_progress();
+      const auto found = all.find(work.migration->id);
+      position = found != all.end() && found->second.phase == phase ? found->second.position : 0;
+      std::optional<std::int64_t> next;
+      run_step(
+          *work.migration, work.operations, [&] { next = run_portion(work, step, position); },
+          step.operation);
+      ran = true;
+      if (!next) return finish_phase(work, phase, last, true);
+      more = true;
+      position = *next;
+      history.set_progress(work.migration->id, {.backward = work.backward,
+                                                .checksum = work.migration->checksum,
+                                                .phase = phase,
+                                                .position = position});
+    });
+    if (!more) break;
+    if (step.batches) tell(&work, describe(work.operations[step.operation].operation), position, total);
+    // Others get at least as much of the database as the backfill does.
+    const auto took = fiber::SteadyClock::now() - begin;
+    const std::chrono::milliseconds pause = step.batches ? step.batches->pause : std::chrono::milliseconds(0);
+    if (pause.count() > 0 || database_.dialect() == db::Dialect::postgres) {
+      fiber::sleep_for(std::max<fiber::Duration>(pause, took / 4));
+    }
+  }
+  return ran;
+}
+
+}  // namespace mpf::migrate

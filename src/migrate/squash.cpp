@@ -1,0 +1,139 @@
+#include "migrate/squash.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace mpf::migrate {
+namespace {
+
+/// What only changes tables, and loses no rows when all of it is done at once.
+bool is_plain(const LocatedOperation& located) {
+  const auto& op = located.operation;
+  return !std::holds_alternative<RunSql>(op) && !std::holds_alternative<Backfill>(op) &&
+         !std::holds_alternative<CallFunction>(op) && !std::holds_alternative<MoveTable>(op);
+}
+
+/// The tables as they are in the end, each after those that it refers to; nothing when they do so in a
+/// circle.
+std::vector<LocatedOperation> create_all(const State& state, const std::string& module) {
+  std::vector<LocatedOperation> result;
+  std::set<std::string> left;
+  for (const auto& [name, entry] : state.tables()) {
+    if (entry.module == module) left.insert(name);
+  }
+  while (!left.empty()) {
+    const auto next = std::ranges::find_if(left, [&](const std::string& name) {
+      return std::ranges::none_of(state.table(name).columns, [&](const orm::Column& column) {
+        return column.references && column.references->table != name &&
+               left.contains(column.references->table);
+      });
+    });
+    if (next == left.end()) return {};
+    result.push_back({CreateTable{state.table(*next)}});
+    left.erase(next);
+  }
+  return result;
+}
+
+const Migration& find_one(const Graph& graph, const std::string& module, std::string_view name) {
+  for (const auto& migration : graph.migrations()) {
+    if (migration.id.module == module && migration.id.name.starts_with(name)) return migration;
+  }
+  fail(ErrorKind::not_found, "there is no migration " + module + "/" + std::string(name));
+}
+
+void check_between(const Graph& graph, const std::set<MigrationId>& ids) {
+  for (const auto& other : graph.with_dependents({ids.begin(), ids.end()})) {
+    if (ids.contains(other)) continue;
+    for (const auto& id : ids) {
+      const auto needed = graph.with_needed(id);
+      if (std::ranges::find(needed, other) == needed.end()) continue;
+      fail(ErrorKind::conflict,
+           id.to_string() + " depends on " + other.to_string() +
+               ", which depends on another one of those to be squashed; squash up to it, "
+               "and from it on");
+    }
+  }
+}
+
+}  // namespace
+
+MigrationText squash(const Graph& graph, const std::string& module, std::string_view from,
+                     std::string_view to) {
+  const auto& first = find_one(graph, module, from);
+  const auto& last = find_one(graph, module, to);
+  std::set<MigrationId> ids;
+  for (const auto& migration : graph.migrations()) {
+    const auto& id = migration.id;
+    if (id.module == module && id.name >= first.id.name && id.name <= last.id.name) ids.insert(id);
+  }
+  if (ids.size() < 2)
+    fail(ErrorKind::invalid, "there is nothing to squash from " + first.id.name + " to " + last.id.name);
+  check_between(graph, ids);
+
+  MigrationText result;
+  result.id = {module, first.id.name.substr(0, first.id.name.find('_')) + "_squashed_" +
+                           last.id.name.substr(0, last.id.name.find('_'))};
+  std::set<MigrationId> depends;
+  State state;
+  bool plain = true;
+  bool from_nothing = true;
+  std::size_t seen = 0;
+  for (const auto& migration : graph.migrations()) {
+    if (seen < ids.size()) {
+      const bool own = migration.id.module == module && !ids.contains(migration.id);
+      from_nothing = from_nothing && !own;
+      replay(migration, state);
+    }
+    if (!ids.contains(migration.id)) continue;
+    ++seen;
+    for (const auto& id : migration.depends) {
+      if (!ids.contains(id)) depends.insert(id);
+    }
+    plain = plain && std::ranges::all_of(migration.operations, is_plain);
+    result.operations.insert(result.operations.end(), migration.operations.begin(),
+                             migration.operations.end());
+    const bool squashed = !migration.replaces.empty();
+    if (squashed) {
+      result.replaces.insert(result.replaces.end(), migration.replaces.begin(), migration.replaces.end());
+    } else {
+      result.replaces.push_back(migration.id);
+    }
+  }
+  result.depends.assign(depends.begin(), depends.end());
+  if (plain && from_nothing) {
+    if (auto tables = create_all(state, module); !tables.empty()) result.operations = std::move(tables);
+  }
+  return result;
+}
+
+std::vector<const Migration*> adopt_squashed(const Graph& graph, History::Records& records) {
+  std::vector<const Migration*> result;
+  for (const auto& migration : graph.migrations()) {
+    if (migration.replaces.empty()) continue;
+    std::size_t applied = 0;
+    Timestamp last{};
+    for (const auto& id : migration.replaces) {
+      const auto found = records.find(id);
+      if (found == records.end()) continue;
+      ++applied;
+      last = std::max(last, found->second.applied_at);
+    }
+    const bool known = records.contains(migration.id);
+    if (!known && applied == 0) continue;
+    if (!known && applied < migration.replaces.size()) {
+      fail(ErrorKind::conflict,
+           "only some of what was squashed into " + migration.id.to_string() +
+               " are applied: deploy the version before it was squashed and run `migrate "
+               "apply` there first");
+    }
+    if (applied > 0) {
+      for (const auto& id : migration.replaces) records.erase(id);
+      result.push_back(&migration);
+    }
+    if (!known) records[migration.id] = {migration.checksum, last};
+  }
+  return result;
+}
+
+}  // namespace mpf::migrate

@@ -1,0 +1,294 @@
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/killing_database.hpp"
+#include "migrate/lint.hpp"
+#include "migrate/support.hpp"
+#include "support/postgres.hpp"
+
+using namespace mpf;
+using migrate::Migrator;
+using orm::ColumnType;
+
+namespace {
+
+constexpr int rows = 12'000;
+
+orm::Table person() {
+  return test::table("person", {test::id_col(), test::col("name"), test::null_col("nick")});
+}
+orm::Table team() { return test::table("team", {test::id_col()}); }
+
+/// A table with rows, and models that ask for every change that has a safe form.
+struct Changes {
+  test::Modules modules;
+  std::vector<orm::Table> before{person(), team()};
+  std::vector<orm::Table> after{person(), team()};
+
+  Changes() {
+    auto& table = after[0];
+    auto token = test::col("token", ColumnType::uuid);
+    token.computed_default = orm::SqlText{"randomblob(16)", "gen_random_uuid()"};
+    auto kind = test::with_default(test::col("kind"), "'new'");
+    kind.choices = {"new", "old"};
+    table.columns.push_back(kind);
+    table.columns.push_back(token);
+    table.columns.push_back(test::ref_col("team_id", "team", orm::OnDelete::set_null, true));
+    table.columns[2] = test::with_default(test::col("nick"), "'-'");
+    table.indexes.push_back(test::index("person", {"name"}, true));
+    table.checks.push_back({"person_id_check", {"\"id\" > 0", "\"id\" > 0"}});
+  }
+
+  Migrator migrator(db::Database& database) const {
+    return Migrator(&database, {modules.models("m", after)});
+  }
+
+  void make() const {
+    Migrator(nullptr, {modules.models("m", before)}).make();
+    Migrator(nullptr, {modules.models("m", after)}).make();
+  }
+
+  /// With the first migration and rows.
+  void prepare(db::Database& database) const {
+    Migrator(&database, {modules.models("m", before)}).apply();
+    migrator(database).rollback("m", "0002");
+    database.execute_script("INSERT INTO person (name) SELECT 'p' || n FROM generate_series(1, " +
+                            std::to_string(rows) + ") n");
+  }
+};
+
+/// Runs the body in a process of its own that is killed before a statement; whether it was.
+bool killed_at(const db::PostgresOptions& options, int statements,
+               const std::function<void(db::Database&)>& body) {
+  const auto child = ::fork();
+  if (child == 0) {
+    int code = 0;
+    try {
+      test::run([&] {
+        test::KillingDatabase database(db::open_postgres(options), statements);
+        body(database);
+      });
+    } catch (const std::exception& e) {
+      (void)!::write(2, e.what(), std::string(e.what()).size());
+      code = 1;
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  CHECK((killed || status == 0));
+  return killed;
+}
+
+}  // namespace
+
+TEST_CASE("tables that are used are changed step by step, forward and back, with the same catalog") {
+  test::run([] {
+    const Changes changes;
+    changes.make();
+    const test::FreshDatabase database(db::Dialect::postgres);
+    changes.prepare(*database);
+    const auto before = test::catalog(*database);
+    auto migrator = changes.migrator(*database);
+    const auto sql = migrator.plan().at(0).sql;
+    CHECK(test::contains(sql, "CREATE UNIQUE INDEX CONCURRENTLY"));
+    CHECK(test::contains(sql, "NOT VALID"));
+    CHECK(test::contains(sql, "VALIDATE CONSTRAINT \"person_team_id_fkey\""));
+    CHECK(test::contains(sql, "-- in batches of 5000 rows"));
+    std::int64_t seen = 0;
+    migrator.apply(
+        {.progress = [&](const migrate::MigrationProgress& p) { seen = std::max(seen, p.rows_done); }});
+    CHECK(seen == rows);
+    const test::FreshDatabase fresh(db::Dialect::postgres);
+    CHECK(test::catalog(*database) == test::catalog_of(changes.after, *fresh));
+    CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
+    CHECK(migrator.check().catalog.empty());
+    migrator.rollback("m");
+    CHECK(test::catalog(*database) == before);
+    CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
+  });
+}
+
+TEST_CASE("killed before any statement on PostgreSQL, apply and rollback go on from there") {
+  const Changes changes;
+  changes.make();
+  int points = 0;
+  for (bool more = true; more; points += 1) {
+    CAPTURE(points);
+    db::PostgresOptions options;
+    test::run([&] {
+      options = test::Postgres::shared().fresh();
+      changes.prepare(*db::open_postgres(options));
+    });
+    more = killed_at(options, points, [&](db::Database& database) { changes.migrator(database).apply(); });
+    test::run([&] {
+      const auto database = db::open_postgres(options);
+      auto migrator = changes.migrator(*database);
+      migrator.apply();
+      CHECK(migrator.check().catalog.empty());
+      CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
+      CHECK(test::number(*database, "SELECT count(*) FROM mpf_migration_progress") == 0);
+    });
+    if (more) {
+      killed_at(options, points, [&](db::Database& database) { changes.migrator(database).rollback("m"); });
+      test::run([&] {
+        const auto database = db::open_postgres(options);
+        auto migrator = changes.migrator(*database);
+        const auto statuses = migrator.show();
+        if (statuses.at(1).state != migrate::MigrationState::pending) migrator.rollback("m", "0002");
+        CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
+        CHECK(migrator.pending().size() == 1);
+      });
+    }
+    test::run([&] { test::Postgres::shared().drop(options.database); });
+  }
+  CHECK(points > 30);
+}
+
+TEST_CASE("two processes that apply at once, 50 times: one migrates, the other waits") {
+  const Changes changes;
+  changes.make();
+  for (int round = 0; round < 50; ++round) {
+    CAPTURE(round);
+    db::PostgresOptions options;
+    test::run([&] { options = test::Postgres::shared().fresh(); });
+    std::vector<pid_t> children;
+    for (int i = 0; i < 2; ++i) {
+      const auto child = ::fork();
+      if (child == 0) {
+        int code = 1;
+        try {
+          test::run([&] {
+            const auto database = db::open_postgres(options);
+            changes.migrator(*database).apply();
+          });
+          code = 0;
+        } catch (const std::exception& e) {
+          (void)!::write(2, e.what(), std::string(e.what()).size());
+        }
+        ::_exit(code);
+      }
+      children.push_back(child);
+    }
+    for (const auto child : children) {
+      int status = 1;
+      ::waitpid(child, &status, 0);
+      CHECK(status == 0);
+    }
+    test::run([&] {
+      {
+        const auto database = db::open_postgres(options);
+        CHECK(changes.migrator(*database).check().catalog.empty());
+        CHECK(changes.migrator(*database).pending().empty());
+      }
+      test::Postgres::shared().drop(options.database);
+    });
+  }
+}
+
+TEST_CASE("a change waits for the lock of its table in turns, and gives up in the end") {
+  test::run([] {
+    const test::Modules modules;
+    const test::FreshDatabase database(db::Dialect::postgres);
+    auto table = team();
+    const auto migrator = [&] { return Migrator(&*database, {modules.models("m", {table})}); };
+    migrator().make();
+    migrator().apply();
+    table.columns.push_back(test::null_col("x"));
+    migrator().make();
+    std::string message;
+    ErrorKind kind{};
+    database->transaction([&](db::Transaction&) {
+      database->execute({"SELECT count(*) FROM team", {}, db::Access::read});
+      auto other = fiber::spawn([&] {
+        message = test::error_of(
+            [&] {
+              migrator().apply({.progress = {},
+                                .lock_wait = std::chrono::milliseconds(300),
+                                .lock_timeout = std::chrono::milliseconds(50)});
+            },
+            &kind);
+      });
+      other.get();
+    });
+    CHECK(kind == ErrorKind::unavailable);
+    CHECK(test::contains(message, "cannot add column team.x"));
+    CHECK(migrator().apply().size() == 1);
+  });
+}
+
+TEST_CASE("what cannot be made safe is refused without a reason, on PostgreSQL only") {
+  for (const auto dialect : test::databases()) {
+    test::run([&] {
+      const test::Modules modules;
+      const test::FreshDatabase database(dialect);
+      auto table = person();
+      const auto migrator = [&] { return Migrator(&*database, {modules.models("m", {table})}); };
+      migrator().make();
+      migrator().apply();
+      table.columns[2].type = ColumnType::integer;
+      const auto unsafe = migrator().make({.name = {}, .dry_run = true, .reason = {}});
+      REQUIRE(unsafe.at(0).unsafe.size() == 1);
+      CHECK(test::contains(unsafe[0].unsafe[0], "alter column person.nick"));
+      migrator().make();
+      REQUIRE(migrator().lint().size() == 1);
+      CHECK(migrator().lint()[0].rule == "type");
+      if (dialect == db::Dialect::sqlite) {
+        CHECK(migrator().apply().size() == 1);
+        return;
+      }
+      const auto message = test::error_of([&] { migrator().apply(); });
+      CHECK(test::contains(message, "refused to alter column person.nick"));
+      CHECK(test::contains(message, "0002_alter_nick.yaml:"));
+      const auto file = modules.folder("m") / "0002_alter_nick.yaml";
+      write_file_atomic(file, read_file(file) + "      reason: \"the table is small\"\n");
+      CHECK(test::contains(test::error_of([&] { migrator().apply(); }), "run `migrate sum m`"));
+      migrator().sum("m");
+      CHECK(migrator().lint().empty());
+      CHECK(migrator().apply().size() == 1);
+    });
+  }
+}
+
+TEST_CASE("lint knows what SQL by hand does to others, and what it does not") {
+  const auto rule = [](const std::string& sql) {
+    const auto findings = migrate::lint_sql(sql, {"mine"});
+    return findings.empty() ? std::string() : findings.front().rule;
+  };
+  CHECK(rule("CREATE INDEX i ON t (x)") == "index");
+  CHECK(rule("create unique index i on t (x)") == "index");
+  CHECK(rule("CREATE INDEX CONCURRENTLY i ON t (x)") == "concurrently");
+  CHECK(rule("DROP INDEX i") == "index");
+  CHECK(rule("REINDEX TABLE t") == "index");
+  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0)") == "constraint");
+  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES u (id)") == "constraint");
+  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c UNIQUE (x)") == "unique");
+  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c EXCLUDE USING gist (x WITH &&)") == "exclude");
+  CHECK(rule("ALTER TABLE t ALTER COLUMN x TYPE bigint") == "type");
+  CHECK(rule("ALTER TABLE t ALTER x SET NOT NULL") == "not-null");
+  CHECK(rule("ALTER TABLE t ADD COLUMN x uuid DEFAULT gen_random_uuid()") == "volatile-default");
+  CHECK(rule("ALTER TABLE t ADD COLUMN x bigint GENERATED ALWAYS AS (y * 2) STORED") == "generated-column");
+  CHECK(rule("ALTER TABLE t RENAME COLUMN x TO y") == "rename");
+  CHECK(rule("ALTER TABLE t DROP COLUMN x") == "drop-column");
+  CHECK(rule("DROP TABLE t") == "drop-table");
+  CHECK(rule("DROP TABLE mine CASCADE") == "cascade");
+  CHECK(rule("TRUNCATE t") == "truncate");
+  CHECK(rule("UPDATE t SET x = 1") == "all-rows");
+  CHECK(rule("DELETE FROM t;") == "all-rows");
+  CHECK(rule("VACUUM FULL t") == "lock");
+  CHECK(rule("LOCK TABLE t") == "lock");
+  CHECK(rule("ALTER TABLE t DETACH PARTITION p") == "detach");
+  CHECK(rule("CREATE TABLE mine (x varchar(10))") == "varchar");
+  for (const auto* fine :
+       {"ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0) NOT VALID", "ALTER TABLE t VALIDATE CONSTRAINT c",
+        "ALTER TABLE t ADD COLUMN x text DEFAULT 'DROP TABLE t'", "-- DROP TABLE t",
+        "CREATE INDEX i ON mine (x)", "ALTER TABLE \"mine\" ALTER x SET NOT NULL",
+        "UPDATE t SET x = 1 WHERE id = 3", "ALTER TABLE t ALTER x DROP DEFAULT",
+        "DO $$ BEGIN DROP TABLE t; END $$"}) {
+    CAPTURE(fine);
+    CHECK(rule(fine).empty());
+  }
+}
