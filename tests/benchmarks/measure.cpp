@@ -137,12 +137,19 @@ Child::~Child() {
 }
 
 double Child::cpu_microseconds() const {
-  clockid_t clock{};
-  timespec time{};
-  if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
-    throw std::runtime_error("a server has ended");
-  }
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+  const auto used_by = [](pid_t process) {
+    clockid_t clock{};
+    timespec time{};
+    if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+      throw std::runtime_error("a server has ended");
+    }
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+  };
+  double sum = used_by(pid_);
+  const std::string id = std::to_string(pid_);
+  std::ifstream children("/proc/" + id + "/task/" + id + "/children");
+  for (pid_t child = 0; children >> child;) sum += used_by(child);
+  return sum;
 }
 
 std::uint16_t free_port() {

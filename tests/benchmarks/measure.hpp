@@ -23,7 +23,8 @@ class Child {
   ~Child();
 
   std::uint16_t port() const noexcept { return port_; }
-  /// User and system time of all its threads since its start, in microseconds.
+  /// User and system time of all its threads, and of the processes that it has started and that still run,
+  /// since their start, in microseconds.
   double cpu_microseconds() const;
 
  private:
