@@ -232,10 +232,12 @@ class PostgresRenderer final : public Renderer {
   /// NOT NULL by way of a check: once that is validated, PostgreSQL does not look at the rows again.
   void forbid_null(const std::string& table, const std::string& name, const std::string& missing) {
     const auto check = ddl::quote(not_null_name);
+    const Batches fill{.table = table, .id = {}, .set = name + " = " + missing, .where = name + " IS NULL"};
+    // Filled before the check is there, which no row without a value could be updated under; and once more
+    // for what was written in between.
+    if (!missing.empty()) backfill(fill);
     sql(alter(table) + "ADD CONSTRAINT " + check + " CHECK (" + name + " IS NOT NULL) NOT VALID");
-    if (!missing.empty()) {
-      backfill({.table = table, .id = {}, .set = name + " = " + missing, .where = name + " IS NULL"});
-    }
+    if (!missing.empty()) backfill(fill);
     next_phase();
     sql(alter(table) + "VALIDATE CONSTRAINT " + check);
     next_phase();

@@ -14,7 +14,7 @@ using orm::ColumnType;
 
 namespace {
 
-constexpr int rows = 12'000;
+constexpr int rows = 6'000;
 
 orm::Table person() {
   return test::table("person", {test::id_col(), test::col("name"), test::null_col("nick")});

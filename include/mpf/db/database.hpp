@@ -106,8 +106,9 @@ class Database {
   /// Runs several statements without parameters or results, separated by ";": DDL.
   virtual void execute_script(std::string_view sql) = 0;
 
-  /// Runs one statement outside of transactions, for as long as it takes: on PostgreSQL on a connection of its
-  /// own without statement_timeout and lock_timeout (CREATE INDEX CONCURRENTLY). Elsewhere execute_script().
+  /// Runs one statement outside of transactions, for as long as it takes: on PostgreSQL on a connection of
+  /// its own without statement_timeout and lock_timeout (CREATE INDEX CONCURRENTLY). Elsewhere
+  /// execute_script().
   virtual void execute_long(std::string_view sql) { execute_script(sql); }
 
   /// Runs body(Transaction&) and commits; rolls back if it throws. In an open transaction: a savepoint.
