@@ -2,19 +2,29 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include <mpf/base/error.hpp>
 
 namespace mpf::db::postgres {
 
-PostgresRow::PostgresRow(const pg_result* result) noexcept : result_(result), columns_(PQnfields(result)) {}
+PostgresRow::PostgresRow(const pg_result* result) noexcept : result_(result), columns_(PQnfields(result)) {
+  const std::size_t known = std::min(columns(), types_.size());
+  for (std::size_t i = 0; i < known; ++i) types_[i] = PQftype(result, static_cast<int>(i));
+}
+
+Oid PostgresRow::type_of(std::size_t column) const noexcept {
+  return column < types_.size() ? types_[column] : PQftype(result_, static_cast<int>(column));
+}
 
 Value PostgresRow::value(std::size_t column, const char* wanted) const {
   const int index = static_cast<int>(column);
-  if (is_null(column)) read_null(PQfname(result_, index), wanted);
-  return {PQgetvalue(result_, row_, index), static_cast<std::size_t>(PQgetlength(result_, row_, index)),
-          PQftype(result_, index), PQfname(result_, index)};
+  // One call of libpq the fewer: what has a length is not null.
+  const int size = column < columns() ? PQgetlength(result_, row_, index) : 0;
+  if (size == 0 && is_null(column)) read_null(PQfname(result_, index), wanted);
+  return {PQgetvalue(result_, row_, index), static_cast<std::size_t>(size), type_of(column), result_, index};
 }
 
 std::string_view PostgresRow::column_name(std::size_t column) const {

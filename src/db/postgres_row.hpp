@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include <mpf/db/row.hpp>
 
 #include "db/postgres_value.hpp"
@@ -35,10 +37,12 @@ class PostgresRow final : public Row {
 
  private:
   Value value(std::size_t column, const char* wanted) const;
+  Oid type_of(std::size_t column) const noexcept;
 
   const pg_result* result_;
   int row_ = 0;
   int columns_;
+  std::array<Oid, 32> types_;  ///< of the first columns
 };
 
 }  // namespace mpf::db::postgres

@@ -1,5 +1,7 @@
 #include "db/postgres_value.hpp"
 
+#include <libpq-fe.h>
+
 #include <limits>
 
 #include <fmt/core.h>
@@ -58,7 +60,7 @@ class Element final : public Row {
   Value& value() noexcept { return value_; }
 
   std::size_t columns() const noexcept override { return 1; }
-  std::string_view column_name(std::size_t) const override { return value_.column; }
+  std::string_view column_name(std::size_t) const override { return value_.column_name(); }
   bool is_null(std::size_t) const override { return null; }
   bool boolean(std::size_t column) const override { return get(column, "a boolean").boolean(); }
   std::int64_t integer(std::size_t column) const override { return get(column, "an integer").integer(); }
@@ -84,7 +86,7 @@ class Element final : public Row {
  private:
   const Value& get(std::size_t column, const char* wanted) const {
     if (column != 0) throw Error(ErrorKind::internal, "an element of an array has column 0 only");
-    if (null) read_null(value_.column, wanted);
+    if (null) read_null(value_.column_name(), wanted);
     return value_;
   }
 
@@ -97,16 +99,18 @@ void read_null(std::string_view column, const char* wanted) {
   throw Error(ErrorKind::internal, fmt::format("column '{}' holds NULL and was read as {}", column, wanted));
 }
 
+const char* Value::column_name() const { return PQfname(result, column); }
+
 void Value::wrong_type(const char* wanted) const {
   const char* const name = name_of(type);
   throw Error(ErrorKind::internal,
-              fmt::format("column '{}' holds {} and was read as {}", column,
+              fmt::format("column '{}' holds {} and was read as {}", column_name(),
                           name ? std::string(name) : fmt::format("a value of type {}", type), wanted));
 }
 
 void Value::malformed() const {
   throw Error(ErrorKind::corrupt,
-              fmt::format("column '{}' holds a value that cannot be represented", column));
+              fmt::format("column '{}' holds a value that cannot be represented", column_name()));
 }
 
 bool Value::boolean() const {
@@ -282,7 +286,7 @@ void Value::array(const RowSink& on_element) const {
   if (dimensions == 0) return;
   if (dimensions != 1 || size < 20) malformed();
   const auto count = load<std::int32_t>(data + 12);
-  Element element(Value{nullptr, 0, load<std::uint32_t>(data + 8), column});
+  Element element(Value{nullptr, 0, load<std::uint32_t>(data + 8), result, column});
   const char* at = data + 20;
   const char* const end = data + size;
   for (std::int32_t i = 0; i < count; ++i) {

@@ -4,6 +4,8 @@
 
 #include "db/postgres_types.hpp"
 
+struct pg_result;
+
 namespace mpf::db::postgres {
 
 /// A value as the server sent it; not null.
@@ -11,7 +13,8 @@ struct Value {
   const char* data;
   std::size_t size;
   Oid type;
-  const char* column;  ///< its name, for messages
+  const pg_result* result;  ///< with the column's number: its name, for messages
+  int column;
 
   bool boolean() const;
   std::int64_t integer() const;
@@ -26,6 +29,7 @@ struct Value {
   std::string_view json() const;
   IpNetwork network() const;
   void array(const RowSink& on_element) const;
+  const char* column_name() const;
   RangeValue range(ElementType type) const;
 
  private:

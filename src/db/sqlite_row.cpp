@@ -15,6 +15,11 @@ namespace {
 int index_of(std::size_t column) noexcept { return static_cast<int>(column); }
 }  // namespace
 
+/// Found once for all that is asked about it: only this thread uses the connection.
+sqlite3_value* SqliteRow::value_of(std::size_t column) const {
+  return sqlite3_column_value(statement_, index_of(column));
+}
+
 void SqliteRow::wrong_type(std::size_t column, std::string_view wanted) const {
   if (column >= columns()) {
     throw Error(ErrorKind::internal,
@@ -42,22 +47,26 @@ bool SqliteRow::is_null(std::size_t column) const {
 bool SqliteRow::boolean(std::size_t column) const { return integer(column) != 0; }
 
 std::int64_t SqliteRow::integer(std::size_t column) const {
-  if (sqlite3_column_type(statement_, index_of(column)) != SQLITE_INTEGER) wrong_type(column, "an integer");
-  return sqlite3_column_int64(statement_, index_of(column));
+  sqlite3_value* const value = value_of(column);
+  if (sqlite3_value_type(value) != SQLITE_INTEGER) wrong_type(column, "an integer");
+  return sqlite3_value_int64(value);
 }
 
 double SqliteRow::real(std::size_t column) const {
-  const int type = sqlite3_column_type(statement_, index_of(column));
+  sqlite3_value* const value = value_of(column);
+  const int type = sqlite3_value_type(value);
   if (type != SQLITE_FLOAT && type != SQLITE_INTEGER) wrong_type(column, "a number");
-  return sqlite3_column_double(statement_, index_of(column));
+  return sqlite3_value_double(value);
 }
 
 std::string_view SqliteRow::text(std::size_t column) const {
-  const int type = sqlite3_column_type(statement_, index_of(column));
+  sqlite3_value* const value = value_of(column);
+  const int type = sqlite3_value_type(value);
   if (type == SQLITE_NULL || type == SQLITE_BLOB) wrong_type(column, "text");
+  // By the statement, which notices when there is no memory.
   const auto* const text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, index_of(column)));
   if (!text) throw std::bad_alloc();
-  return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, index_of(column)))};
+  return {text, static_cast<std::size_t>(sqlite3_value_bytes(value))};
 }
 
 std::span<const std::byte> SqliteRow::bytes(std::size_t column) const {

@@ -3,6 +3,7 @@
 #include <mpf/db/database.hpp>
 
 struct sqlite3_stmt;
+struct sqlite3_value;
 
 namespace mpf::db::sqlite {
 
@@ -30,6 +31,7 @@ class SqliteRow final : public Row {
   RangeValue range(std::size_t column, ElementType type) const override;
 
  private:
+  sqlite3_value* value_of(std::size_t column) const;
   [[noreturn]] void corrupt(std::size_t column, std::string_view what) const;
   [[noreturn]] void wrong_type(std::size_t column, std::string_view wanted) const;
 
