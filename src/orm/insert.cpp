@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <string>
+#include <unordered_map>
 
 #include <fmt/core.h>
 
@@ -47,7 +49,8 @@ void write_returning(Sql& sql, const ModelInfo& model) {
 }
 
 /// " ON CONFLICT (…) DO UPDATE SET …": everything that update() would write, in rows of the same tenant.
-void write_upsert(Sql& sql, const ModelInfo& model, const std::vector<std::size_t>& key) {
+void write_upsert(Sql& sql, const ScopeData& scope, const ModelInfo& model,
+                  const std::vector<std::size_t>& key) {
   sql << " ON CONFLICT (";
   write_names(sql, model, key);
   sql << ") DO UPDATE SET ";
@@ -72,6 +75,7 @@ void write_upsert(Sql& sql, const ModelInfo& model, const std::vector<std::size_
     sql.name(column_name_at(model, key.front())) << " = excluded.";
     sql.name(column_name_at(model, key.front()));
   }
+  if (scope.unfiltered) return;
   bool all = true;
   for (const std::size_t tenant : {model.site, model.provider}) {
     if (tenant == no_column || tenant == model.id) continue;
@@ -162,10 +166,56 @@ bool insert_new_row(const ScopeData& scope, const ModelInfo& model, void* object
 
 namespace {
 
-/// Takes over what the database made of rows: ids, versions, times of creation.
+/// The rows of an upsert by their keys, which no two of them share.
+class RowsByKey {
+ public:
+  /// Throws ValidationError for a key that is there twice.
+  RowsByKey(const ModelInfo& model, const std::vector<std::size_t>& key,
+            const std::vector<std::vector<Written>>& rows)
+      : model_(model), key_(key) {
+    rows_.reserve(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      std::string text;
+      for (const std::size_t column : key) {
+        const auto written = std::ranges::find(rows[row], column, &Written::column);
+        append(text, written->value);
+      }
+      const auto [same, added] = rows_.try_emplace(std::move(text), row);
+      if (added) continue;
+      throw ValidationError(fmt::format("[{}].{}", row, model.columns[key.back()].member), "unique",
+                            fmt::format("is the same as in [{}]", same->second));
+    }
+  }
+
+  /// Which one it is that a statement gave back, its key beginning at that column.
+  std::size_t find(const db::Row& row, std::size_t first_column) const {
+    std::string text;
+    for (std::size_t i = 0; i < key_.size(); ++i) {
+      append(text, read_value(row, first_column + i, model_.table.columns[key_[i]]));
+    }
+    const auto found = rows_.find(text);
+    if (found == rows_.end()) throw_not_settled(model_);
+    return found->second;
+  }
+
+ private:
+  static void append(std::string& key, const db::Param& value) {
+    const std::string text = param_text(value);
+    key += std::to_string(text.size());
+    key += std::holds_alternative<std::nullptr_t>(value) ? '-' : ':';
+    key += text;
+  }
+
+  const ModelInfo& model_;
+  const std::vector<std::size_t>& key_;
+  std::unordered_map<std::string, std::size_t> rows_;
+};
+
+/// Takes over what the database made of rows: ids, versions, times of creation. It gives them back in an
+/// order of its own, so each with its key.
 class ReadBack {
  public:
-  explicit ReadBack(const ModelInfo& model) : model_(model) {
+  ReadBack(const ModelInfo& model, const std::vector<std::size_t>& key) : model_(model), key_(key) {
     for (std::size_t i = 0; i < model.columns.size(); ++i) {
       const ColumnInfo& column = model.columns[i];
       if (i == model.id || column.row_version || column.auto_now_add) columns_.push_back(i);
@@ -175,7 +225,11 @@ class ReadBack {
   void write(Sql& sql) const {
     sql << " RETURNING ";
     write_names(sql, model_, columns_);
+    sql << ", ";
+    write_names(sql, model_, key_);
   }
+
+  std::size_t first_of_key() const { return columns_.size(); }
 
   void read(const db::Row& row, void* object) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -190,29 +244,9 @@ class ReadBack {
 
  private:
   const ModelInfo& model_;
+  const std::vector<std::size_t>& key_;
   std::vector<std::size_t> columns_;
 };
-
-void refuse_repeated_keys(const ModelInfo& model, const std::vector<std::size_t>& key,
-                          const std::vector<std::vector<Written>>& rows) {
-  const auto text = [&](std::size_t row) {
-    std::string all;
-    for (const Written& written : rows[row]) {
-      if (std::ranges::find(key, written.column) == key.end()) continue;
-      all += param_text(written.value);
-      all += '\0';
-    }
-    return all;
-  };
-  std::vector<std::pair<std::string, std::size_t>> seen;
-  for (std::size_t row = 0; row < rows.size(); ++row) seen.emplace_back(text(row), row);
-  std::ranges::sort(seen);
-  for (std::size_t i = 1; i < seen.size(); ++i) {
-    if (seen[i].first != seen[i - 1].first) continue;
-    throw ValidationError(fmt::format("[{}].{}", seen[i].second, model.columns[key.back()].member), "unique",
-                          fmt::format("is the same as in [{}]", seen[i - 1].second));
-  }
-}
 
 }  // namespace
 
@@ -227,8 +261,8 @@ void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
     rows.push_back(prepare_new(scope, model, objects[i], prefix, errors));
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
-  refuse_repeated_keys(model, columns, rows);
-  const ReadBack back(model);
+  const RowsByKey by_key(model, columns, rows);
+  const ReadBack back(model, columns);
   const std::size_t chunk = rows_per_statement(model.columns.size());
   const auto run = [&](Recorder* recorder) {
     for (std::size_t first = 0; first < objects.count; first += chunk) {
@@ -242,15 +276,16 @@ void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
         sql << ")";
         if (recorder) recorder->before_key(columns, objects[i]);
       }
-      write_upsert(sql, model, columns);
+      write_upsert(sql, scope, model, columns);
       back.write(sql);
-      // Both databases store the rows, and give them back, in the order of the values.
-      std::size_t next = first;
+      std::size_t stored = 0;
       scope.db->execute(std::move(sql).take(db::Access::write), [&](const db::Row& row) {
-        if (next < end) back.read(row, objects[next]);
-        ++next;
+        // One row is the one, whatever a trigger may have made of its key.
+        const std::size_t which = objects.count == 1 ? 0 : by_key.find(row, back.first_of_key());
+        back.read(row, objects[which]);
+        ++stored;
       });
-      if (next != end) throw_not_settled(model);
+      if (stored != end - first) throw_not_settled(model);
     }
     if (!recorder) return;
     std::vector<std::int64_t> ids;

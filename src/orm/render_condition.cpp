@@ -72,6 +72,11 @@ std::optional<std::string> json_list(std::span<const db::Param> values) {
   return text;
 }
 
+bool all_numbers(std::span<const db::Param> values) {
+  return std::ranges::all_of(
+      values, [](const db::Param& value) { return std::holds_alternative<std::int64_t>(value); });
+}
+
 }  // namespace
 
 void Renderer::write_in(const InNode& node, bool negated) {

@@ -58,6 +58,75 @@ std::string param_text(const db::Param& value) {
   return std::visit(Visitor{}, value);
 }
 
+namespace {
+
+db::Param read_element(const db::Row& row, ElementType type) {
+  if (row.is_null(0)) return nullptr;
+  switch (type) {
+    case ElementType::boolean:
+      return row.boolean(0);
+    case ElementType::integer:
+      return row.integer(0);
+    case ElementType::real:
+      return row.real(0);
+    case ElementType::text:
+      return std::string(row.text(0));
+    case ElementType::uuid:
+      return row.uuid(0);
+    case ElementType::timestamp:
+      return row.timestamp(0);
+    case ElementType::date:
+      return row.date(0);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+db::Param read_value(const db::Row& row, std::size_t i, const Column& column) {
+  if (row.is_null(i)) return nullptr;
+  switch (column.type) {
+    case ColumnType::boolean:
+      return row.boolean(i);
+    case ColumnType::smallint:
+    case ColumnType::integer:
+    case ColumnType::bigint:
+    case ColumnType::id:
+      return row.integer(i);
+    case ColumnType::float4:
+    case ColumnType::real:
+      return row.real(i);
+    case ColumnType::text:
+      return std::string(row.text(i));
+    case ColumnType::bytes: {
+      const auto bytes = row.bytes(i);
+      return db::Bytes(bytes.begin(), bytes.end());
+    }
+    case ColumnType::timestamp:
+      return row.timestamp(i);
+    case ColumnType::decimal:
+      return row.numeric(i, column.scale);
+    case ColumnType::date:
+      return row.date(i);
+    case ColumnType::duration:
+      return row.duration(i);
+    case ColumnType::uuid:
+      return row.uuid(i);
+    case ColumnType::network:
+      return row.network(i);
+    case ColumnType::json:
+      return db::JsonText{std::string(row.json(i))};
+    case ColumnType::array: {
+      db::Array array{column.element.value_or(ElementType::text), {}};
+      row.array(i, [&](const db::Row& each) { array.values.push_back(read_element(each, array.type)); });
+      return array;
+    }
+    case ColumnType::range:
+      return row.range(i, column.element.value_or(ElementType::integer));
+  }
+  return nullptr;
+}
+
 void check_value(const ModelInfo& model, std::size_t column, const db::Param& value, std::string_view prefix,
                  std::vector<FieldError>& errors) {
   const Column& described = model.table.columns[column];

@@ -28,6 +28,9 @@ std::optional<Defect> defect_of(const Column& column, std::string_view text);
 /// The value as text: equal for equal values of one column.
 std::string param_text(const db::Param& value);
 
+/// The value of a column of a row that a statement gave.
+db::Param read_value(const db::Row& row, std::size_t i, const Column& column);
+
 /// The value of a column of an object, checked.
 db::Param checked_value(const ModelInfo& model, std::size_t column, const void* object,
                         std::string_view prefix, std::vector<FieldError>& errors);

@@ -52,5 +52,11 @@ TEST_CASE("the search for leaks finds them where the conditions are left out") {
     CHECK(found("Comment: remove() deletes it"));
     CHECK(found("Post: retire() retires it"));
     CHECK(found("Article: a row may refer to it by author"));
+    CHECK(found("Reading: upsert() takes it over"));
+    CHECK(found("Reading: get_or_create() shows it"));
+    CHECK(found("Post: prefetch() of comments shows it"));
+    CHECK(found("Post: prefetch() of tags shows it"));
+    CHECK(found("Tag: prefetch() of posts shows it"));
+    CHECK(found("Post: a link may lead to it by tags"));
   });
 }

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <mpf/orm/batch.hpp>
+#include <mpf/orm/links.hpp>
 #include <mpf/orm/scope.hpp>
 
 namespace mpf::orm {
@@ -164,6 +168,8 @@ class LeakCheck {
       expect(model, "retire() retires it", [&] { return detail::retire_row(mine_, model, id, true); });
     }
     probe_references<T>(model);
+    probe_keys<T>(model, id, row);
+    probe_sets<T>(model, row);
   }
 
   /// A new row of mine that refers to theirs, by each reference in turn.
@@ -189,6 +195,105 @@ class LeakCheck {
         });
       }
     });
+  }
+
+  /// A new row of mine with the unique values of theirs.
+  template <class T>
+  void probe_keys(const detail::ModelInfo& model, Id id, const T& theirs) {
+    if (model.site == model.id || model.provider == model.id) return;
+    for (const Index& index : model.table.indexes) {
+      if (!index.unique || index.where || !index.expressions.empty()) continue;
+      std::vector<std::string_view> key;
+      bool complete = true;
+      T same = sample<T>(own_rows_, complete);
+      for_each_field<T>([&](const auto& field) {
+        using F = std::remove_cvref_t<decltype(field)>;
+        if constexpr (!F::template has<Tenant> && !F::template has<ProviderTenant> &&
+                      !F::template has<ProviderOrSystem>) {
+          const std::string_view column = detail::column_name<F::pointer>;
+          if (std::ranges::find(index.columns, column) == index.columns.end()) return;
+          key.push_back(mpf::member_name<F::pointer>);
+          same.*F::pointer = theirs.*F::pointer;
+        }
+      });
+      if (key.empty()) continue;
+      expect(model, "upsert() takes it over", [&] {
+        T copy = same;
+        detail::upsert_rows(mine_, model, {&copy, 1, sizeof(T)}, key);
+        return copy.id == id;
+      });
+      expect(model, "get_or_create() shows it", [&] {
+        T copy = same;
+        T found{};
+        detail::adopt(mine_, model, &copy);
+        return detail::find_row_by(mine_, model, &copy, key, &found) && found.id == id;
+      });
+    }
+  }
+
+  /// Sets that lead from a row of mine to theirs, in data that was broken around the ORM; and links that
+  /// would make them.
+  template <class T>
+  void probe_sets(const detail::ModelInfo& model, const T& theirs) {
+    const auto own = own_rows_.find(&model);
+    if (own == own_rows_.end() || own->second == theirs.id) return;
+    T parent{};
+    if (!detail::find_row(mine_, model, own->second, &parent)) return;
+    std::apply([&](const auto&... entry) { (probe_set<T>(model, parent, entry), ...); },
+               reflect::description_of<T>.others);
+  }
+
+  template <class T, class Entry>
+  void probe_set(const detail::ModelInfo& model, const T& parent, const Entry&) {
+    if constexpr (detail::is_relation<Entry>) {
+      constexpr auto member = Entry::pointer;
+      using Way = detail::way_of<T, member>;
+      using Child = typename Way::child;
+      const auto other = rows_.find(&detail::model_info<Child>());
+      if (other == rows_.end()) return;
+      const std::string name(mpf::member_name<member>);
+      const auto shown = [&] {
+        std::vector<T> rows = Query<T>(detail::QueryCore(mine_, model))
+                                  .where(f<&T::id> == parent.id)
+                                  .with_retired()
+                                  .template prefetch<member>()
+                                  .all();
+        for (const T& row : rows) {
+          for (const Child& child : row.*member) {
+            if (child.id == other->second) return true;
+          }
+        }
+        return false;
+      };
+      if constexpr (Way::linked) {
+        using Links = typename Way::through;
+        expect(model, ("a link may lead to it by " + name).c_str(),
+               [&] { return LinksOf<T, member>(mine_, parent).add(other->second) != 0; });
+        expect(model, ("prefetch() of " + name + " shows it").c_str(), [&] {
+          const detail::ModelInfo& links = detail::model_info<Links>();
+          Links link{};
+          link.*detail::field_at<Links, Way::source>::pointer = Ref<T>(parent.id);
+          link.*detail::field_at<Links, Way::target>::pointer = Ref<Child>(other->second);
+          detail::take_tenant(model, &parent, links, &link);
+          detail::insert_row(unfiltered(mine_), links, &link);
+          return shown();
+        });
+      } else {
+        expect(model, ("prefetch() of " + name + " shows it").c_str(), [&] {
+          const detail::ModelInfo& children = detail::model_info<Child>();
+          Child child{};
+          detail::find_row(theirs_, children, other->second, &child);
+          child.*detail::field_at<Child, Way::reference>::pointer = Ref<T>(parent.id);
+          detail::update_row(unfiltered(theirs_), children, &child, {});
+          return shown();
+        });
+      }
+    }
+  }
+
+  static detail::ScopeData unfiltered(detail::ScopeData scope) {
+    scope.unfiltered = true;
+    return scope;
   }
 
   struct Done {};
