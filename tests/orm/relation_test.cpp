@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <mpf/base/json.hpp>
+#include <mpf/db/query_log.hpp>
 #include <mpf/fiber/fiber.hpp>
 
 #include "orm/relations.hpp"
@@ -119,6 +120,66 @@ TEST_CASE("each() loads sets for more rows than it holds at once") {
       CHECK(texts(row.comments) == Texts{row.slug});
     });
     CHECK(seen == 1300);
+  });
+}
+
+TEST_CASE("each relation costs one statement, however many rows there are, told as the query's own") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto scope = blog.scope(blog.acme);
+    std::vector<Post> posts;
+    for (int i = 0; i < 600; ++i) posts.push_back(blog.post(blog.ann, "p" + std::to_string(i)));
+    scope.insert_many(posts);
+    std::vector<Comment> comments;
+    for (const Post& post : posts) {
+      for (int rank = 0; rank < 3; ++rank) comments.push_back(blog.comment(post, blog.ann, "c", rank));
+    }
+    scope.insert_many(comments);
+    std::vector<Tag> tags{{.name = "red"}, {.name = "green"}};
+    scope.insert_many(tags);
+    for (const std::size_t i : {0, 1, 2}) orm::links_of<&Post::tags>(scope, posts[i]).add(tags[0].id);
+    const auto query =
+        scope.query<Post>()
+            .order_by(asc<&Post::id>)
+            .prefetch<&Post::comments>(
+                [](auto children) { return children.limit(2).template prefetch<&Comment::author>(); })
+            .prefetch<&Post::tags>([](auto children) { return children.template prefetch<&Tag::posts>(); })
+            .prefetch<&Post::author>();
+    const auto statements = [](const auto& work) {
+      const db::QueryLogScope log;
+      work();
+      for (const auto& origin : log->origins()) {
+        CHECK(origin.where.find("relation_test.cpp") != std::string::npos);
+      }
+      return log->statements();
+    };
+    CHECK(statements([&] { CHECK(query.all().size() == 600); }) == 6);
+    CHECK(statements([&] { query.limit(1).all(); }) == 6);
+    CHECK(statements([&] { query.first(); }) == 6);
+    CHECK(statements([&] { query.where(f<&Post::slug> == "none").all(); }) == 1);
+    // The ids, then portions of 500 rows; only the first of them has tags.
+    CHECK(statements([&] { query.each([](const Post&) {}); }) == 1 + 6 + 5);
+  });
+}
+
+TEST_CASE("pages come with their sets") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto scope = blog.scope(blog.acme);
+    for (const char* const slug : {"a", "b", "c"}) {
+      const auto post = scope.insert(blog.post(blog.ann, slug));
+      scope.insert(blog.comment(post, blog.ann, slug));
+    }
+    const auto query = scope.query<Post>().order_by(asc<&Post::slug>).prefetch<&Post::comments>();
+    const auto first = query.page({.size = 2});
+    REQUIRE(first.rows.size() == 2);
+    CHECK(texts(first.rows[1].comments) == Texts{"b"});
+    const auto second = query.page({.size = 2, .after = first.next});
+    REQUIRE(second.rows.size() == 1);
+    CHECK(texts(second.rows[0].comments) == Texts{"c"});
+    const auto back = query.page({.size = 2, .before = second.previous});
+    REQUIRE(back.rows.size() == 2);
+    CHECK(texts(back.rows[0].comments) == Texts{"a"});
   });
 }
 
