@@ -246,6 +246,31 @@ class ManyUpdate {
   std::size_t version_;
 };
 
+/// The message is about the row itself where the scope has none, as in update().
+void check_references_of_rows(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                              std::span<const std::int64_t> ids) {
+  try {
+    check_references(scope, model, objects);
+  } catch (const ValidationError&) {
+    Sql sql(scope.db->dialect());
+    sql << "SELECT ";
+    sql.column(root, column_name_at(model, model.id)) << " FROM ";
+    sql.name(model.table.name) << " ";
+    sql.alias(root) << " WHERE ";
+    sql.column(root, column_name_at(model, model.id));
+    sql.is_one_of(ids);
+    write_tenant_condition(sql, root, model, writing(scope));
+    std::vector<std::int64_t> there;
+    scope.db->execute(std::move(sql).take(db::Access::read),
+                      [&](const db::Row& row) { there.push_back(row.integer(0)); });
+    std::ranges::sort(there);
+    for (const std::int64_t id : ids) {
+      if (!std::ranges::binary_search(there, id)) throw_no_row(model, Id(id));
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 void update_rows(const ScopeData& scope, const ModelInfo& model, Objects objects,
@@ -280,7 +305,7 @@ void update_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
   scope.db->transaction([&](db::Transaction&) {
     const bool refers = std::ranges::any_of(
         columns, [&](std::size_t column) { return column_needs_check(scope, model, column); });
-    if (refers) check_references(scope, model, objects);
+    if (refers) check_references_of_rows(scope, model, objects, ids);
     recording(scope, model, [&](Recorder* recorder) {
       if (recorder) recorder->before(ids);
       const std::size_t chunk = rows_per_statement(update.values_per_row());
