@@ -21,6 +21,9 @@ inline std::uint64_t execute(db::Database& db, Sql&& sql, db::Access access,
   return db.execute(statement, on_row);
 }
 
+/// Throws Error(internal) where no transaction is open that could hold rows.
+void check_lock(db::Database& db);
+
 /// The database's plan for a statement, a step a line.
 std::string explain(db::Database& db, Sql&& sql, const std::source_location& origin);
 

@@ -4,8 +4,10 @@
 
 #include <mpf/base/error.hpp>
 
+#include "orm/changes.hpp"
 #include "orm/execute.hpp"
 #include "orm/render.hpp"
+#include "orm/tenancy.hpp"
 #include "orm/values.hpp"
 
 namespace mpf::orm::detail {
@@ -54,16 +56,12 @@ QueryCore QueryCore::offset(std::size_t rows) const {
   return next;
 }
 
-namespace {
-
-/// SQLite has one writer, who has the database to himself; the others locks would be for nothing.
+/// SQLite has one writer, who has the database to himself; the others' locks would be for nothing.
 void check_lock(db::Database& db) {
   if (db.current()) return;
   fail(ErrorKind::internal,
        "for_update() and for_share() hold rows until a transaction ends, and none is open");
 }
-
-}  // namespace
 
 void QueryCore::fetch(const RowTarget& target, bool stream, std::span<const NodePtr> extra,
                       const ValueSink& on_values) const {
@@ -116,15 +114,20 @@ db::RowSink sink_into(const ModelInfo& model, const RowTarget& target) {
 }  // namespace
 
 std::uint64_t QueryCore::remove() const {
-  Sql sql(scope_.db->dialect());
-  Renderer(sql, *this).remove(false);
-  return execute(*scope_.db, std::move(sql), db::Access::write, origin_);
+  return recording_rows(*this, true, [](const QueryCore& rows) {
+    Sql sql(rows.scope_.db->dialect());
+    Renderer(sql, rows).remove(false);
+    return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_);
+  });
 }
 
 void QueryCore::remove_returning(const RowTarget& target) const {
-  Sql sql(scope_.db->dialect());
-  Renderer(sql, *this).remove(true);
-  execute(*scope_.db, std::move(sql), db::Access::write, origin_, sink_into(*model_, target));
+  recording_rows(*this, true, [&](const QueryCore& rows) {
+    Sql sql(rows.scope_.db->dialect());
+    Renderer(sql, rows).remove(true);
+    return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_,
+                   sink_into(*rows.model_, target));
+  });
 }
 
 namespace {
@@ -172,10 +175,12 @@ std::uint64_t QueryCore::run_update(std::span<const NewValue> values, const RowT
   if (!errors.empty()) throw ValidationError(std::move(errors));
   const auto all = with_automatic_fields(*model_, scope_, values);
   const auto run = [&] {
-    Sql sql(scope_.db->dialect());
-    Renderer(sql, *this).update(all, returning != nullptr);
-    const db::RowSink on_row = returning ? sink_into(*model_, *returning) : db::RowSink();
-    return execute(*scope_.db, std::move(sql), db::Access::write, origin_, on_row);
+    return recording_rows(*this, false, [&](const QueryCore& rows) {
+      Sql sql(rows.scope_.db->dialect());
+      Renderer(sql, rows).update(all, returning != nullptr);
+      const db::RowSink on_row = returning ? sink_into(*rows.model_, *returning) : db::RowSink();
+      return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_, on_row);
+    });
   };
   if (references.empty()) return run();
   // Looked at and written in one transaction, so that no row slips in between.

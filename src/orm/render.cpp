@@ -98,7 +98,7 @@ void Renderer::write_from() {
 
 void Renderer::write_where() {
   sql_ << " WHERE TRUE";
-  write_scope_condition(sql_, root_, model_, scope_);
+  write_scope_condition(sql_, root_, model_, changing_ ? writing(scope_) : scope_);
   if (first_per_) {
     write_first_per();
     return;
@@ -118,6 +118,7 @@ void Renderer::write_first_per() {
   Renderer inner(sql_, scope_, model_, outer_);
   inner.conditions_ = conditions_;
   inner.order_ = first_per_->order;
+  inner.changing_ = changing_;
   const std::string where = inner.where_text();
   const std::string order = inner.order_text(true);
   const std::string groups = sql_.capture([&] {
@@ -178,12 +179,8 @@ void Renderer::write_lock() {
   if (lock_->wait == LockWait::fail) sql_ << " NOWAIT";
 }
 
-void Renderer::select(std::vector<LoadNode>* loads, std::span<const NodePtr> extra,
-                      std::size_t* first_extra) {
-  // What is loaded never decides which rows there are, but filters on the same reference may join it first.
-  const std::string where = where_text();
-  const std::string order = order_text(limit_ || offset_);
-  std::vector<std::size_t> loaded;  // joins, parents first
+std::vector<std::size_t> Renderer::join_loaded() {
+  std::vector<std::size_t> loaded;
   for (const auto& hops : with_) {
     std::size_t at = 0;
     for (const Hop& hop : hops) {
@@ -191,37 +188,50 @@ void Renderer::select(std::vector<LoadNode>* loads, std::span<const NodePtr> ext
       if (std::ranges::find(loaded, at) == loaded.end()) loaded.push_back(at);
     }
   }
+  return loaded;
+}
+
+std::size_t Renderer::write_loaded(const std::vector<std::size_t>& loaded, std::vector<LoadNode>* loads) {
   std::vector<std::size_t> first_columns(joins_.size() + 1, 0);
   std::size_t columns = model_.columns.size();
+  for (const std::size_t at : loaded) {
+    sql_ << ", ";
+    write_select_list(at);
+    first_columns[at] = columns;
+    columns += model_of(at).columns.size();
+  }
+  if (!loads) return columns;
+  const auto collect = [&](const auto& self, std::size_t parent) -> std::vector<LoadNode> {
+    std::vector<LoadNode> nodes;
+    for (const std::size_t at : loaded) {
+      const Join& join = joins_[at - 1];
+      if (join.parent != parent) continue;
+      const auto& referring = model_of(parent).table.columns;
+      const auto column = std::ranges::find(referring, join.hop->column, &Column::name);
+      nodes.push_back(
+          {static_cast<std::size_t>(column - referring.begin()), first_columns[at], self(self, at)});
+    }
+    return nodes;
+  };
+  *loads = collect(collect, 0);
+  return columns;
+}
+
+void Renderer::select(std::vector<LoadNode>* loads, std::span<const NodePtr> extra,
+                      std::size_t* first_extra) {
+  // What is loaded never decides which rows there are, but filters on the same reference may join it first.
+  const std::string where = where_text();
+  const std::string order = order_text(limit_ || offset_);
+  const std::vector<std::size_t> loaded = join_loaded();
   const std::string list = sql_.capture([&] {
     write_select_list(0);
-    for (const std::size_t at : loaded) {
-      sql_ << ", ";
-      write_select_list(at);
-      first_columns[at] = columns;
-      columns += model_of(at).columns.size();
-    }
+    const std::size_t columns = write_loaded(loaded, loads);
     if (first_extra) *first_extra = columns;
     for (const NodePtr& value : extra) {
       sql_ << ", ";
       write_value(*value);
     }
   });
-  if (loads) {
-    const auto collect = [&](const auto& self, std::size_t parent) -> std::vector<LoadNode> {
-      std::vector<LoadNode> nodes;
-      for (const std::size_t at : loaded) {
-        const Join& join = joins_[at - 1];
-        if (join.parent != parent) continue;
-        const auto& referring = model_of(parent).table.columns;
-        const auto column = std::ranges::find(referring, join.hop->column, &Column::name);
-        nodes.push_back(
-            {static_cast<std::size_t>(column - referring.begin()), first_columns[at], self(self, at)});
-      }
-      return nodes;
-    };
-    *loads = collect(collect, 0);
-  }
   sql_ << "SELECT " << list;
   write_from();
   sql_ << where << order;
@@ -250,6 +260,16 @@ void Renderer::exists() {
 void Renderer::write_ids() {
   const std::string where = where_text();
   const std::string order = limit_ || offset_ ? order_text(true) : std::string();
+  write_ids(where, order);
+}
+
+void Renderer::ids(bool changing) {
+  changing_ = changing;
+  const std::string where = where_text();
+  write_ids(where, order_text(limit_ || offset_));
+}
+
+void Renderer::write_ids(std::string_view where, std::string_view order) {
   sql_ << "SELECT ";
   sql_.column(root_, id_column());
   write_from();
@@ -283,6 +303,7 @@ void Renderer::write_returning() {
 }
 
 void Renderer::remove(bool returning) {
+  changing_ = true;
   sql_ << "DELETE FROM ";
   sql_.name(model_.table.name) << " AS ";
   sql_.alias(root_);
@@ -291,6 +312,7 @@ void Renderer::remove(bool returning) {
 }
 
 void Renderer::update(std::span<const NewValue> values, bool returning) {
+  changing_ = true;
   sql_ << "UPDATE ";
   sql_.name(model_.table.name) << " AS ";
   sql_.alias(root_) << " SET ";
@@ -312,6 +334,7 @@ void Renderer::update(std::span<const NewValue> values, bool returning) {
 }
 
 void Renderer::rows_refusing(const ModelInfo& target, std::int64_t id) {
+  changing_ = true;
   const Sql::Alias referred = sql_.new_alias();
   sql_ << "SELECT 1 FROM ";
   sql_.name(model_.table.name) << " ";

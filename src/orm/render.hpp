@@ -61,6 +61,12 @@ class Renderer {
   void update(std::span<const NewValue> values, bool returning);
   /// SELECT 1 for the first row that must not get the reference.
   void rows_refusing(const ModelInfo& target, std::int64_t id);
+  /// SELECT of the rows of each parent, limit and offset counting for each by itself; the parent's id is the
+  /// last column.
+  void select_of_each(const Partition& partition, std::span<const std::int64_t> parents,
+                      std::vector<LoadNode>* loads);
+  /// SELECT id of the query's rows in order; `changing`: of those that the scope may change.
+  void ids(bool changing);
 
   /// SELECT of a plan's columns; `named`: as "c0", "c1", … for a statement around it.
   static void select_plan(Sql& sql, const SelectionPlan& plan, Renderer* outer, bool named);
@@ -135,9 +141,14 @@ class Renderer {
   void write_limit(std::optional<std::size_t> limit, std::optional<std::size_t> offset);
   void write_lock();
   void write_select_list(std::size_t join);
+  /// The joins of what is loaded, parents first; then their columns after the model's own, which end before
+  /// the column that is returned.
+  std::vector<std::size_t> join_loaded();
+  std::size_t write_loaded(const std::vector<std::size_t>& loaded, std::vector<LoadNode>* loads);
   void write_returning();
   /// SELECT id of the query's rows, its limit heeded.
   void write_ids();
+  void write_ids(std::string_view where, std::string_view order);
   /// " WHERE …": by the conditions themselves, or by ids of a sub-select where these need joins or a limit.
   void write_target_rows();
   void write_plan(const SelectionPlan& plan, bool named);
@@ -159,6 +170,7 @@ class Renderer {
   std::vector<Join> joins_;
   std::string suffix_;       ///< FILTER and OVER of the function to be written next
   bool aggregates_ = false;  ///< allowed where it is being written
+  bool changing_ = false;    ///< only rows that the scope may change
 };
 
 }  // namespace mpf::orm::detail

@@ -72,6 +72,11 @@ std::optional<std::string> json_list(std::span<const db::Param> values) {
   return text;
 }
 
+bool all_numbers(std::span<const db::Param> values) {
+  return std::ranges::all_of(
+      values, [](const db::Param& value) { return std::holds_alternative<std::int64_t>(value); });
+}
+
 }  // namespace
 
 void Renderer::write_in(const InNode& node, bool negated) {
@@ -82,11 +87,19 @@ void Renderer::write_in(const InNode& node, bool negated) {
   const bool absent_counts = negated && is_nullable(*node.operand);
   if (absent_counts) sql_ << "(";
   write_value(*node.operand);
+  const bool long_list = node.values.size() > most_listed;
+  if (long_list && !sql_.sqlite() && all_numbers(node.values)) {
+    sql_ << (negated ? " <> ALL (" : " = ANY (");
+    sql_.bind(db::Array{ElementType::integer, node.values});
+    sql_ << ")";
+    if (absent_counts) write_absent_or({node.operand.get()});
+    return;
+  }
   sql_ << (negated ? " NOT IN (" : " IN (");
-  // A long list as one value: SQLite bounds the number of parameters, and the statement's text stays the
+  // A long list as one value: databases bound the number of parameters, and the statement's text stays the
   // same.
   std::optional<std::string> list;
-  if (sql_.sqlite() && node.values.size() > most_listed) list = json_list(node.values);
+  if (sql_.sqlite() && long_list) list = json_list(node.values);
   if (list) {
     sql_ << "SELECT value FROM json_each(";
     sql_.bind(std::move(*list));

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +71,22 @@ class Sql {
     std::string before = std::exchange(text_, {});
     write();
     return std::exchange(text_, std::move(before));
+  }
+
+  /// " IN <these>", as one value: the statement's text stays the same for any number of them.
+  Sql& is_one_of(std::span<const std::int64_t> ids) {
+    std::string list;
+    list.reserve(ids.size() * 8 + 2);
+    list += sqlite() ? '[' : '{';
+    for (const std::int64_t id : ids) {
+      if (list.size() > 1) list += ',';
+      list += std::to_string(id);
+    }
+    list += sqlite() ? ']' : '}';
+    text_ += sqlite() ? " IN (SELECT value FROM json_each(" : " = ANY (CAST(";
+    bind(std::move(list));
+    text_ += sqlite() ? "))" : " AS bigint[]))";
+    return *this;
   }
 
   std::size_t size() const noexcept { return text_.size(); }

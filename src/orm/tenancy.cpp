@@ -60,7 +60,23 @@ Id id_in(const ModelInfo& model, std::size_t column, const void* object) {
   return id ? Id(*id) : Id();
 }
 
-void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
+namespace {
+
+/// The rows of a provider; of models where rows may do without one also those, for who only reads.
+void write_provider_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
+  const bool shared = model.table.columns[model.provider].nullable && !scope.writing;
+  sql << (shared ? " AND (" : " AND ");
+  sql.column(table, column_at(model, model.provider)) << " = ";
+  sql.bind(scope.provider.value);
+  if (!shared) return;
+  sql << " OR ";
+  sql.column(table, column_at(model, model.provider)) << " IS NULL)";
+}
+
+}  // namespace
+
+void write_tenant_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
+  if (scope.unfiltered) return;
   switch (scope.kind) {
     case ScopeKind::site:
       if (model.site != no_column) {
@@ -68,16 +84,12 @@ void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, c
         sql.column(table, column_at(model, model.site)) << " = ";
         sql.bind(scope.site.value);
       } else if (model.provider != no_column) {
-        sql << " AND ";
-        sql.column(table, column_at(model, model.provider)) << " = ";
-        sql.bind(scope.provider.value);
+        write_provider_condition(sql, table, model, scope);
       }
       return;
     case ScopeKind::provider:
       if (model.provider != no_column) {
-        sql << " AND ";
-        sql.column(table, column_at(model, model.provider)) << " = ";
-        sql.bind(scope.provider.value);
+        write_provider_condition(sql, table, model, scope);
       } else if (model.site != no_column) {
         const ModelInfo& site = model.site_model();
         sql << " AND ";
@@ -92,6 +104,19 @@ void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, c
     case ScopeKind::system:
       return;
   }
+}
+
+void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
+  write_tenant_condition(sql, table, model, scope);
+  if (model.retired == no_column || scope.with_retired) return;
+  sql << " AND ";
+  sql.column(table, column_at(model, model.retired)) << " IS NULL";
+}
+
+ScopeData writing(const ScopeData& scope) {
+  ScopeData copy = scope;
+  copy.writing = true;
+  return copy;
 }
 
 OwnerRow owner_columns(const ModelInfo& model, Sql::Alias table) {
@@ -122,21 +147,27 @@ void write_tenant_match(Sql& sql, Sql::Alias table, const ModelInfo& target, con
       write_sites_of_provider(sql, target.site_model(), owner.provider);
     }
   } else if (target.provider != no_column) {
-    if (owner.provider) {
-      sql << " AND ";
-      sql.column(table, column_at(target, target.provider)) << " = ";
-      owner.provider(sql);
-    } else if (owner.site && owner.model.site_model().provider != no_column) {
-      sql << " AND ";
-      sql.column(table, column_at(target, target.provider)) << " = ";
+    const bool by_site = !owner.provider && owner.site && owner.model.site_model().provider != no_column;
+    if (!owner.provider && !by_site) return;
+    const bool shared = target.table.columns[target.provider].nullable;  // the system's are for everybody
+    sql << (shared ? " AND (" : " AND ");
+    sql.column(table, column_at(target, target.provider)) << " = ";
+    if (by_site) {
       write_provider_of_site(sql, owner.model.site_model(), owner.site);
+    } else {
+      owner.provider(sql);
     }
+    if (!shared) return;
+    sql << " OR ";
+    sql.column(table, column_at(target, target.provider)) << " IS NULL)";
   }
 }
 
 void write_reference_condition(Sql& sql, Sql::Alias table, const ModelInfo& target, const ScopeData& scope,
                                const OwnerRow& owner) {
-  write_scope_condition(sql, table, target, scope);
+  ScopeData reading = scope;
+  reading.writing = false;  // a row of the system may be referred to, if not changed
+  write_tenant_condition(sql, table, target, reading);
   // Within one site everything that the scope sees belongs together already.
   if (scope.kind != ScopeKind::site) write_tenant_match(sql, table, target, owner);
 }

@@ -9,7 +9,14 @@
 /// Which rows belong together: the conditions that keep tenants apart.
 namespace mpf::orm::detail {
 
-/// Writes " AND <rows of the model that the scope sees>" about that alias; nothing where all are seen.
+/// Writes " AND <rows of the tenant>" about that alias; nothing where all are seen. Who writes does not get
+/// the system's rows of models where rows may do without a provider.
+void write_tenant_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope);
+
+/// The scope as that of a statement that changes the rows it finds.
+ScopeData writing(const ScopeData& scope);
+
+/// Writes " AND <rows of the model that the scope sees>": the same, without retired ones unless asked for.
 void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope);
 
 /// A row that refers to others, as SQL: its tenant columns, or bound values.

@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
-#include <mpf/db/sqlite.hpp>
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/scope.hpp>
 
-#include "support/temp_dir.hpp"
+#include "support/postgres.hpp"
 
 /// A small product: providers own sites, sites own users and articles.
 namespace mpf::test {
@@ -111,17 +110,16 @@ struct Country {
 /// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
 /// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
 struct World {
-  TempDir folder;
-  std::unique_ptr<db::Database> db = db::open_sqlite({.file = folder / "test.db"});
+  FreshDatabase db;
   Provider first, second;
   Site acme, annex, globex;
   User ann, bob;
 
-  World() {
+  explicit World(db::Dialect dialect = db::Dialect::sqlite) : db(dialect) {
     for (const orm::Table* table :
          {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
           &orm::table_of<Article>(), &orm::table_of<Country>()}) {
-      for (const auto& sql : orm::create_table_sql(*table, db::Dialect::sqlite)) db->execute_script(sql);
+      for (const auto& sql : orm::create_table_sql(*table, dialect)) db->execute_script(sql);
     }
     const auto all = system();
     first = all.insert(Provider{.name = "first"});

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <mpf/orm/detail/core.hpp>
+#include <mpf/orm/detail/prefetch.hpp>
 #include <mpf/orm/expression.hpp>
 #include <mpf/orm/model.hpp>
 #include <mpf/orm/selection.hpp>
@@ -114,6 +115,24 @@ class Query {
     return Query(core_.with(detail::hops_of<Members...>));
   }
 
+  /// Loads a set (orm::Many), or what a reference leads to, with one statement of its own once the rows are
+  /// there. `refine` takes and gives the query of that other model: conditions, order, limit and offset (for
+  /// each row by itself), with<> and prefetch<> of its own:
+  ///     .prefetch<&Article::comments>([](auto comments) {
+  ///       return comments.order_by(f<&Comment::at>).limit(3).template prefetch<&Comment::likes>(); })
+  template <auto Member, class Refine = detail::AsIs>
+  Query prefetch(Refine refine = {}) const {
+    static_assert(detail::check<detail::CheckSetDescribed<T, Member>>());
+    return Query(core_.prefetch([refine = std::move(refine)](const detail::ScopeData& scope,
+                                                             const std::source_location& origin, void* rows,
+                                                             std::size_t count, std::size_t) {
+      detail::load_relation<T, Member>(scope, origin, rows, count, refine);
+    }));
+  }
+
+  /// Also rows that are retired.
+  Query with_retired() const { return Query(core_.with_retired()); }
+
   /// Replaces nothing: later terms decide between rows that are equal in the earlier ones. Terms are
   /// asc<&T::title>, desc<…>, and f<&T::title>.asc() or those of expressions. With a limit, an offset or
   /// first(), rows that are equal in all terms follow their ids.
@@ -157,7 +176,9 @@ class Query {
 
   std::vector<T> all(Origin origin = Origin::current()) const {
     std::vector<T> rows;
-    core_.at(origin).fetch(into(rows));
+    const detail::QueryCore core = core_.at(origin);
+    core.fetch(into(rows));
+    core.load_sets(rows.data(), rows.size(), sizeof(T));
     return rows;
   }
 
@@ -165,6 +186,7 @@ class Query {
     std::optional<T> row;
     core_.limit(1).at(origin).fetch(
         {&row, [](void* slot) -> void* { return &static_cast<std::optional<T>*>(slot)->emplace(); }});
+    if (row) core_.at(origin).load_sets(&*row, 1, sizeof(T));
     return row;
   }
   /// The first in the opposite order.
@@ -196,6 +218,7 @@ class Query {
     detail::PageCursors cursors = core_.at(origin).page(request, into(page.rows));
     if (page.rows.size() > options.size) page.rows.pop_back();
     if (backward) std::reverse(page.rows.begin(), page.rows.end());
+    core_.at(origin).load_sets(page.rows.data(), page.rows.size(), sizeof(T));
     page.previous = std::move(cursors.previous);
     page.next = std::move(cursors.next);
     return page;
@@ -205,9 +228,13 @@ class Query {
   bool exists(Origin origin = Origin::current()) const { return core_.at(origin).exists(); }
 
   /// Calls visit(T&) row by row, at constant memory. The row is reused: move out of it what is to be kept.
-  /// visit must not use the database.
+  /// visit must not use the database. With sets to load, rows come in portions, their ids being read first.
   template <class Visit>
   void each(Visit&& visit, Origin origin = Origin::current()) const {
+    if (core_.prefetches()) {
+      detail::each_in_portions<T>(core_.at(origin), visit);
+      return;
+    }
     struct Context {
       T row{};
       std::remove_reference_t<Visit>* visit;
@@ -321,6 +348,7 @@ class Query {
   /// How the database would run it: text for people, which differs from database to database.
   std::string explain(Origin origin = Origin::current()) const { return core_.at(origin).explain(); }
 
+  /// For the ORM's own parts.
   const detail::QueryCore& core() const noexcept { return core_; }
 
  private:
@@ -350,7 +378,6 @@ class Query {
     return Query(core.at(core_.origin()).where(f<&T::id>.in(both).node()));
   }
 
- private:
   detail::QueryCore core_;
 };
 

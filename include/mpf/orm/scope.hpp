@@ -10,7 +10,9 @@
 #include <vector>
 
 #include <mpf/orm/detail/core.hpp>
+#include <mpf/orm/detail/writes.hpp>
 #include <mpf/orm/query.hpp>
+#include <mpf/orm/tracked.hpp>
 
 namespace mpf::orm {
 
@@ -27,6 +29,13 @@ consteval bool provider_can_be_told() {
     return false;
   }
 }
+
+template <class T, auto... Members>
+struct CheckMembers : std::true_type {
+  static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
+};
+template <auto... Members>
+inline constexpr std::string_view member_names[] = {member_name<Members>...};
 
 template <class T, ScopeKind kind>
 struct CheckScope : std::true_type {
@@ -86,15 +95,66 @@ class BasicScope {
     return std::forward<T>(row);
   }
 
-  /// The same for many rows: all or none, with few statements. Errors name the row: "[3].title".
+  /// The same for many rows: all or none. More than a few go to the database in bulk, their ids reserved
+  /// before. Errors name the row: "[3].title"; what the database refuses is a db::ConstraintError.
   template <class T>
   void insert_many(std::span<T> rows) const {
     static_assert(check<CheckScope<T, kind>>());
-    insert_rows(data_, model_info<T>(), rows.data(), rows.size(), sizeof(T));
+    insert_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)});
   }
   template <class T>
   void insert_many(std::vector<T>& rows) const {
     insert_many(std::span<T>(rows));
+  }
+
+  /// Stores the row, or updates the one that has the same values in these members, a unique set of the model
+  /// (its tenant need not be named): upsert<&User::email>(user). One statement, safe against others who do
+  /// the same. The row gets the id, version and time of creation of what is stored. Error(conflict) when the
+  /// other row belongs to another tenant.
+  template <auto First, auto... Rest, class T>
+  void upsert(T& row) const {
+    upsert_many<First, Rest...>(std::span<T>(&row, 1));
+  }
+  /// All or none, in few statements. ValidationError (unique) for two rows with the same key.
+  template <auto First, auto... Rest, class T>
+  void upsert_many(std::span<T> rows) const {
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
+    upsert_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, member_names<First, Rest...>);
+  }
+  template <auto First, auto... Rest, class T>
+  void upsert_many(std::vector<T>& rows) const {
+    upsert_many<First, Rest...>(std::span<T>(rows));
+  }
+
+  /// The row with these values in a unique set of members, stored now if there was none; true when it was
+  /// stored. However many do it at once, one row comes of it. A retired row counts as there.
+  template <auto First, auto... Rest, class T>
+  std::pair<T, bool> get_or_create(T row) const {
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
+    const ModelInfo& model = model_info<T>();
+    constexpr Key key = member_names<First, Rest...>;
+    adopt(data_, model, &row);
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      T found{};
+      if (find_row_by(data_, model, &row, key, &found)) return {std::move(found), false};
+      if (insert_new_row(data_, model, &row, key)) return {std::move(row), true};
+    }
+    throw_not_settled(model);
+  }
+
+  /// Stores the row, or changes the one that is there: change(T&) gets it locked, and it is updated.
+  template <auto First, auto... Rest, class T, class Change>
+  std::pair<T, bool> update_or_create(T row, const Change& change) const {
+    return transaction([&]() -> std::pair<T, bool> {
+      auto [found, created] = get_or_create<First, Rest...>(std::move(row));
+      if (!created) {
+        lock_row(data_, model_info<T>(), found.id, &found);
+        const T before = found;
+        change(found);
+        update(found, before);
+      }
+      return {std::move(found), created};
+    });
   }
 
   /// Writes all fields of a row but id, tenant and auto_now_add. Error(not_found) when the scope has no such
@@ -109,10 +169,47 @@ class BasicScope {
   template <auto First, auto... Rest, class T>
   void update(T& row) const {
     static_assert(check<CheckScope<T, kind>>());
-    static_assert((is_described<T, First>() && ... && is_described<T, Rest>()),
-                  "this member is not a field of the model");
-    static constexpr std::string_view members[] = {member_name<First>, member_name<Rest>...};
+    static_assert(check<CheckMembers<T, First, Rest...>>());
+    update_row(data_, model_info<T>(), &row, member_names<First, Rest...>);
+  }
+
+  /// Writes only what differs from the row as it was; false, without a statement, when nothing does.
+  template <class T>
+  bool update(T& row, const std::type_identity_t<T>& before) const {
+    static_assert(check<CheckScope<T, kind>>());
+    const auto members = changed_members(model_info<T>(), &before, &row);
+    if (members.empty()) return false;
     update_row(data_, model_info<T>(), &row, members);
+    return true;
+  }
+  /// The same for a row that remembers what it was.
+  template <class T>
+  bool update(Tracked<T>& row) const {
+    if (!update(row.row(), row.before())) return false;
+    row.settle();
+    return true;
+  }
+
+  /// Each row its own values, all or none, in few statements; else as update(). Error(not_found) when one is
+  /// not there, Error(conflict) when somebody else changed one.
+  template <class T>
+  void update_many(std::span<T> rows) const {
+    static_assert(check<CheckScope<T, kind>>());
+    update_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, {});
+  }
+  template <class T>
+  void update_many(std::vector<T>& rows) const {
+    update_many(std::span<T>(rows));
+  }
+  /// Only these fields.
+  template <auto First, auto... Rest, class T>
+  void update_many(std::span<T> rows) const {
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
+    update_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, member_names<First, Rest...>);
+  }
+  template <auto First, auto... Rest, class T>
+  void update_many(std::vector<T>& rows) const {
+    update_many<First, Rest...>(std::span<T>(rows));
   }
 
   /// False when the scope has no such row. db::ConstraintError (foreign key) while others refer to it.
@@ -120,6 +217,19 @@ class BasicScope {
   bool remove(Id id) const {
     static_assert(check<CheckScope<T, kind>>());
     return remove_row(data_, model_info<T>(), id);
+  }
+
+  /// Sets the field that is orm::retired to now; false when the scope has no such row that is not retired.
+  template <class T>
+  bool retire(Id id) const {
+    static_assert(check<CheckScope<T, kind>>());
+    return retire_row(data_, model_info<T>(), id, true);
+  }
+  /// The other way round.
+  template <class T>
+  bool restore(Id id) const {
+    static_assert(check<CheckScope<T, kind>>());
+    return retire_row(data_, model_info<T>(), id, false);
   }
 
   /// Runs fn() or fn(db::Transaction&) in a transaction, or a savepoint of the open one.
@@ -135,9 +245,11 @@ class BasicScope {
   db::Database& db() const noexcept { return *data_.db; }
   const Clock& clock() const noexcept { return *data_.clock; }
 
+  /// For the ORM's own parts.
+  const ScopeData& data() const noexcept { return data_; }
+
  protected:
   explicit BasicScope(ScopeData data) : data_(data) {}
-  const ScopeData& data() const noexcept { return data_; }
 
  private:
   ScopeData data_;

@@ -27,9 +27,26 @@ struct ScopeData {
   ScopeKind kind = ScopeKind::site;
   Id site;
   Id provider;
+  std::shared_ptr<db::Database> view = {};  ///< keeps the scope's own view of the database, if it has one
+  bool with_retired = false;
+  bool writing = false;
+  bool unfiltered = false;  ///< sees all tenants: only for tests of tests that look for leaks
 };
 
 struct Clause;
+struct PrefetchStep;
+
+/// What tells the rows of one parent from those of another: a column of the rows, or links to them.
+struct Partition {
+  std::string_view reference;        ///< where there are no links
+  const ModelInfo* links = nullptr;  ///< the table of links, and its columns
+  std::string_view source;
+  std::string_view target;
+};
+
+/// Loads a set into `count` rows, `stride` bytes from one to the next.
+using SetLoader = std::function<void(const ScopeData& scope, const std::source_location& origin, void* rows,
+                                     std::size_t count, std::size_t stride)>;
 
 /// Where one decoded row goes: a place to decode into, and what to do after it.
 struct RowTarget {
@@ -91,6 +108,29 @@ class QueryCore {
   std::string sql() const;
   std::string explain() const;
 
+  /// Also rows that are retired.
+  QueryCore with_retired() const;
+
+  /// Sets to load once the rows are there.
+  QueryCore prefetch(SetLoader loader) const;
+  bool prefetches() const noexcept { return prefetch_ != nullptr; }
+  void load_sets(void* rows, std::size_t count, std::size_t stride) const;
+  /// Rows of the query that belong to these parents, with limit and offset for each of them; `of_parent` is
+  /// told whose row each is, after it was decoded.
+  void fetch_of_each(const Partition& partition, std::span<const std::int64_t> parents,
+                     const RowTarget& target, void (*of_parent)(void* context, std::int64_t parent)) const;
+  /// The ids of the rows, in order: those that it reads, or those that a write would change.
+  std::vector<std::int64_t> ids(db::Access access) const;
+  /// The same query for some of its rows.
+  QueryCore only(std::span<const std::int64_t> ids) const;
+
+  /// The statement of fetch(), and what of its columns belongs to loaded references.
+  struct Prepared {
+    db::Statement statement;
+    std::vector<LoadNode> loads;
+  };
+  Prepared prepared() const;
+
   const ModelInfo& model() const noexcept { return *model_; }
   const ScopeData& scope() const noexcept { return scope_; }
   std::optional<std::size_t> limit() const noexcept { return limit_; }
@@ -108,7 +148,11 @@ class QueryCore {
   std::optional<std::size_t> limit_;
   std::optional<std::size_t> offset_;
   std::source_location origin_;
+  std::shared_ptr<const PrefetchStep> prefetch_;
 };
+
+/// Whether rows of two models are of tenants that may know each other, as far as their own columns tell.
+bool same_tenant(const ModelInfo& a, const void* a_row, const ModelInfo& b, const void* b_row);
 
 /// Values computed from the rows of a query, or two such combined.
 struct SelectionPlan {
@@ -146,17 +190,6 @@ void check_same_scope(const QueryCore& left, const QueryCore& right);
 [[noreturn]] void throw_no_row(const ModelInfo& model);
 [[noreturn]] void throw_no_row(const ModelInfo& model, Id id);
 [[noreturn]] void throw_many_rows(const ModelInfo& model);
-
-/// Decodes the row into `into`; false when the scope has no such row.
-bool find_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into);
-void insert_row(const ScopeData& scope, const ModelInfo& model, void* object);
-/// `count` objects, `stride` bytes from one to the next.
-void insert_rows(const ScopeData& scope, const ModelInfo& model, void* objects, std::size_t count,
-                 std::size_t stride);
-/// All columns, or only those of the members given.
-void update_row(const ScopeData& scope, const ModelInfo& model, void* object,
-                std::span<const std::string_view> members);
-bool remove_row(const ScopeData& scope, const ModelInfo& model, Id id);
 
 /// Check and log what scopes are made of; throw Error(internal).
 ScopeData site_scope(db::Database& db, Id site, Id provider, const Clock& clock);

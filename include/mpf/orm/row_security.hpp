@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mpf/db/database.hpp>
+#include <mpf/orm/detail/model_info.hpp>
+
+/// PostgreSQL's row-level security as a second wall behind the conditions that the ORM writes: made from the
+/// same descriptions, it holds for SQL by hand as well. SQLite has no such thing; there all of this does
+/// nothing.
+namespace mpf::orm {
+
+struct RowSecurityOptions {
+  /// The role that scopes work as. It owns nothing, so that no policy is passed by.
+  std::string role = "mpf_tenant";
+};
+
+/// The statements that set it up for these models, to be run by the owner of the tables after each
+/// migration; running them again does no harm. Models without a tenant stay open to every scope's reads and
+/// writes.
+std::vector<std::string> row_security_sql(const std::vector<const detail::ModelInfo*>& models,
+                                          const RowSecurityOptions& options = {});
+
+/// row_security_sql<Site, User, Article>()
+template <class... Models>
+std::vector<std::string> row_security_sql(const RowSecurityOptions& options = {}) {
+  return row_security_sql(std::vector<const detail::ModelInfo*>{&detail::model_info<Models>()...}, options);
+}
+
+/// A database whose scopes work behind the wall: each statement of a scope runs as the role and with the
+/// tenant set, in the fiber's transaction or in one of its own. Statements without a scope run as whoever
+/// connected. Rows in bulk become INSERT statements, for PostgreSQL has no COPY under row security.
+std::unique_ptr<db::Database> with_row_security(std::unique_ptr<db::Database> database,
+                                                RowSecurityOptions options = {});
+
+}  // namespace mpf::orm

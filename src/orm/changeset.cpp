@@ -1,0 +1,113 @@
+#include <mpf/orm/changeset.hpp>
+
+#include <algorithm>
+#include <regex>
+
+#include <mpf/base/text.hpp>
+#include <mpf/orm/ddl.hpp>
+
+#include "orm/ddl.hpp"
+
+namespace mpf::orm::detail {
+
+JsonInput::JsonInput(std::string_view object) {
+  JsonReader reader(object);
+  std::string_view key;
+  if (reader.peek() != JsonReader::Kind::object) {
+    reader.wrong_type("an object");
+  } else if (reader.begin_object()) {
+    while (reader.next_key(key)) reader.read_raw(values_[std::string(key)]);
+  }
+  reader.finish();
+}
+
+const std::string* JsonInput::find(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+std::string form_as_json(std::string_view text, FormKind kind) {
+  if (kind == FormKind::boolean) {
+    if (text == "on" || text == "true" || text == "1" || text == "yes") return "true";
+    if (text.empty() || text == "off" || text == "false" || text == "0" || text == "no") return "false";
+  }
+  if (kind == FormKind::number) return std::string(trim(text));
+  return to_json(std::string(text));
+}
+
+std::size_t text_length(std::string_view text) { return utf8_length(text); }
+
+bool fits_pattern(std::string_view text, std::string_view pattern) {
+  constexpr std::size_t longest = 10'000;  // the matcher recurses
+  if (text.size() > longest) return false;
+  try {
+    const std::regex regex(pattern.begin(), pattern.end());
+    return std::regex_match(text.begin(), text.end(), regex);
+  } catch (const std::regex_error& error) {
+    throw Error(ErrorKind::internal, "the pattern '" + std::string(pattern) + "' is none: " + error.what());
+  }
+}
+
+namespace {
+
+/// The columns that a constraint is about: those the database tells, or those of the constraint of that name.
+std::vector<std::string> columns_of(const Table& table, const db::ConstraintError& error) {
+  std::vector<std::string> columns;
+  for (const std::string& told : error.columns()) {
+    const std::size_t point = told.rfind('.');
+    columns.push_back(point == std::string::npos ? told : told.substr(point + 1));
+  }
+  if (!columns.empty()) return columns;
+  for (const Index& index : table.indexes) {
+    if (index.name == error.constraint()) return index.columns;
+  }
+  for (const Column& column : table.columns) {
+    if (ddl::reference_name(table.name, column) == error.constraint()) return {column.name};
+    for (const db::Dialect dialect : {db::Dialect::sqlite, db::Dialect::postgres}) {
+      for (const auto& check : ddl::checks(table.name, column, dialect)) {
+        if (check.name == error.constraint()) return {column.name};
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool explain_constraint(const ModelInfo& model, const db::ConstraintError& error, std::string_view prefix,
+                        std::vector<FieldError>& errors) {
+  std::vector<std::size_t> columns;
+  for (const std::string& name : columns_of(model.table, error)) {
+    for (std::size_t i = 0; i < model.columns.size(); ++i) {
+      if (model.table.columns[i].name == name && i != model.site && i != model.provider) columns.push_back(i);
+    }
+  }
+  if (columns.empty()) return false;
+  using Type = db::ConstraintError::Type;
+  const auto add = [&](std::size_t column, const char* code, const char* message) {
+    errors.push_back({std::string(prefix) + std::string(model.columns[column].member), code, message});
+  };
+  switch (error.type()) {
+    case Type::unique:
+      add(columns.back(), "unique",
+          columns.size() == 1 ? "is taken already" : "is taken already, together with the fields beside it");
+      return true;
+    case Type::foreign_key:
+      add(columns.front(), "reference", "refers to what does not exist here");
+      return true;
+    case Type::not_null:
+      add(columns.front(), "required", "is required");
+      return true;
+    default:
+      add(columns.front(), "check", "is not allowed");
+      return true;
+  }
+}
+
+void throw_under(const ValidationError& error, std::string_view prefix) {
+  std::vector<FieldError> fields = error.fields();
+  for (FieldError& field : fields) field.path = std::string(prefix) + field.path;
+  throw ValidationError(std::move(fields));
+}
+
+}  // namespace mpf::orm::detail

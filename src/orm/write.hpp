@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include <mpf/orm/detail/writes.hpp>
+
+#include "orm/sql.hpp"
+#include "orm/tenancy.hpp"
+
+/// What the sources that write rows share.
+namespace mpf::orm::detail {
+
+/// A column with the value to be written.
+struct Written {
+  std::size_t column;
+  db::Param value;
+};
+
+inline std::string_view column_name_at(const ModelInfo& model, std::size_t column) {
+  return model.table.columns[column].name;
+}
+
+/// Whether a reference's target has to be looked at: not where it is the scope's own tenant, nor where only
+/// the database's foreign key can say anything.
+bool column_needs_check(const ScopeData& scope, const ModelInfo& model, std::size_t column);
+bool needs_check(const ScopeData& scope, const ModelInfo& model, const Written& written);
+
+void write_reference_exists(Sql& sql, std::size_t number, const ModelInfo& target, const db::Param& id,
+                            const ScopeData& scope, const OwnerRow& owner);
+
+/// After a write touched nothing: throws for the reference that was at fault, if one was.
+void explain_references(const ScopeData& scope, const ModelInfo& model, const std::vector<Written>& values,
+                        const void* object);
+
+void set_automatic_fields(const ModelInfo& model, void* object, Timestamp now, bool is_new);
+
+/// The values of a new row, its tenant and automatic fields set.
+std::vector<Written> prepare_new(const ScopeData& scope, const ModelInfo& model, void* object,
+                                 std::string_view prefix, std::vector<FieldError>& errors);
+
+/// For each reference of the rows: throws for the first that leads to a row it may not; one statement a
+/// reference and tenant.
+void check_references(const ScopeData& scope, const ModelInfo& model, Objects objects);
+
+/// The columns of the unique set that these members name; its tenant column need not be named.
+std::vector<std::size_t> unique_columns(const ModelInfo& model, Key key);
+
+std::size_t version_column(const ModelInfo& model);
+
+/// Columns that update() writes: all that a row may change, or those named.
+std::vector<std::size_t> columns_to_update(const ModelInfo& model, std::span<const std::string_view> members);
+
+/// insert_rows() of more than a few: ids are reserved, then all goes through Database::bulk_insert().
+void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects objects);
+
+/// How many rows of so many values each one statement may carry.
+std::size_t rows_per_statement(std::size_t columns);
+
+}  // namespace mpf::orm::detail

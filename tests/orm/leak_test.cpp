@@ -1,0 +1,62 @@
+#include <mpf/orm/leak_check.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include <mpf/fiber/fiber.hpp>
+
+#include "orm/relations.hpp"
+
+using namespace mpf;
+using namespace mpf::test;
+
+namespace {
+
+template <class Check>
+std::vector<std::string> run(Check check) {
+  return check.template run<Provider, Site, Theme, User, Article, Post, Comment, Tag, Reading,
+                            orm::Link<&Post::tags>, orm::Link<&Post::related>, Template, Page, Country>();
+}
+
+}  // namespace
+
+TEST_CASE("no tenant gets at another's rows, whatever the model") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto leaks = run(orm::LeakCheck(blog.scope(blog.acme), blog.scope(blog.globex)));
+    for (const auto& leak : leaks) MESSAGE(leak);
+    CHECK(leaks.empty());
+    const auto siblings =
+        orm::find_leaks<User, Article, Post, Comment, Tag>(blog.scope(blog.acme), blog.scope(blog.annex));
+    for (const auto& leak : siblings) MESSAGE(leak);
+    CHECK(siblings.empty());
+    CHECK(blog.system().query<Post>().count() == 0);
+  });
+}
+
+TEST_CASE("the search for leaks finds them where the conditions are left out") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto leaks =
+        run(orm::LeakCheck(blog.scope(blog.acme), blog.scope(blog.globex)).without_conditions());
+    const auto found = [&](const std::string& leak) { return std::ranges::find(leaks, leak) != leaks.end(); };
+    for (const std::string model : {"Site", "Theme", "User", "Article", "Post", "Comment", "Tag", "Page"}) {
+      CHECK(found(model + ": all() shows it"));
+      CHECK(found(model + ": each() shows it"));
+      CHECK(found(model + ": count() counts it"));
+      CHECK(found(model + ": exists() finds it"));
+      CHECK(found(model + ": select() shows it"));
+      CHECK(found(model + ": find() shows it"));
+    }
+    CHECK(found("Comment: remove() deletes it"));
+    CHECK(found("Post: retire() retires it"));
+    CHECK(found("Article: a row may refer to it by author"));
+    CHECK(found("Reading: upsert() takes it over"));
+    CHECK(found("Reading: get_or_create() shows it"));
+    CHECK(found("Post: prefetch() of comments shows it"));
+    CHECK(found("Post: prefetch() of tags shows it"));
+    CHECK(found("Tag: prefetch() of posts shows it"));
+    CHECK(found("Post: a link may lead to it by tags"));
+  });
+}

@@ -1,0 +1,117 @@
+#include <mpf/orm/row_security.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/orm/leak_check.hpp>
+
+#include "orm/relations.hpp"
+
+using namespace mpf;
+using namespace mpf::test;
+
+namespace {
+
+/// Tables behind the wall, with two sites of two providers.
+struct Walled {
+  std::unique_ptr<db::Database> db =
+      orm::with_row_security(db::open_postgres(Postgres::shared().fresh()), {.role = "tenant_of_tests"});
+  Provider first, second;
+  Site acme, globex;
+
+  Walled() {
+    for (const orm::Table* table :
+         {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
+          &orm::table_of<Article>(), &orm::table_of<Template>(), &orm::table_of<Page>()}) {
+      for (const auto& sql : orm::create_table_sql(*table, db->dialect())) db->execute_script(sql);
+    }
+    for (int again = 0; again < 2; ++again) {
+      for (const auto& sql : orm::row_security_sql<Provider, Site, Theme, User, Article, Template, Page>(
+               {.role = "tenant_of_tests"})) {
+        db->execute_script(sql);
+      }
+    }
+    const orm::SystemScope all(*db, "a test makes tenants");
+    first = all.insert(Provider{.name = "first"});
+    second = all.insert(Provider{.name = "second"});
+    acme = all.insert(Site{.provider = orm::Ref(first), .name = "acme"});
+    globex = all.insert(Site{.provider = orm::Ref(second), .name = "globex"});
+  }
+  orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
+
+  static std::int64_t number(db::Database& db, const std::string& sql) {
+    std::int64_t value = -1;
+    db.execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
+    return value;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("behind the wall SQL by hand sees and changes no more than its scope") {
+  fiber::run([] {
+    const Walled world;
+    const auto acme = world.scope(world.acme);
+    const auto globex = world.scope(world.globex);
+    auto ann = acme.insert(User{.email = "ann@acme.test"});
+    std::vector<User> many(100);
+    for (std::size_t i = 0; i < many.size(); ++i) many[i].email = std::to_string(i);
+    globex.insert_many(many);
+    CHECK(acme.query<User>().count() == 1);
+    CHECK(globex.query<User>().count() == 100);
+    ann.name = "Ann";
+    acme.update(ann);
+    const std::string count = "SELECT count(*) FROM \"user\"";
+    CHECK(Walled::number(acme.db(), count) == 1);
+    CHECK(Walled::number(globex.db(), count) == 100);
+    const orm::ProviderScope provider(*world.db, world.first.id);
+    CHECK(Walled::number(provider.db(), count) == 1);
+    CHECK(Walled::number(orm::SystemScope(*world.db, "a test counts").db(), count) == 101);
+    CHECK(acme.db().execute({"UPDATE \"user\" SET name = 'x'", {}, db::Access::write}) == 1);
+    CHECK(acme.db().execute({"DELETE FROM \"user\" WHERE email = '7'", {}, db::Access::write}) == 0);
+    CHECK_THROWS_AS(acme.db().execute({"INSERT INTO \"user\" (site_id, email, name, role) VALUES (" +
+                                           world.globex.id.to_string() + ", 'z', '', 'member')",
+                                       {},
+                                       db::Access::write}),
+                    Error);
+    // Several scopes in one transaction, and what has none in between.
+    acme.transaction([&] {
+      CHECK(Walled::number(acme.db(), count) == 1);
+      CHECK(Walled::number(globex.db(), count) == 100);
+      CHECK(Walled::number(*world.db, count) == 101);
+      CHECK(Walled::number(acme.db(), count) == 1);
+    });
+  });
+}
+
+TEST_CASE("the wall holds where the ORM's own conditions are left out") {
+  fiber::run([] {
+    const Walled world;
+    const auto leaks = orm::LeakCheck(world.scope(world.acme), world.scope(world.globex))
+                           .without_conditions()
+                           .run<Provider, Site, Theme, User, Article, Template, Page>();
+    for (const auto& leak : leaks) MESSAGE(leak);
+    CHECK(leaks.empty());
+  });
+}
+
+TEST_CASE("the system's rows are read by all and written by none but the system") {
+  fiber::run([] {
+    const Walled world;
+    orm::SystemScope(*world.db, "a test shares").insert(Template{.name = "shared"});
+    const auto acme = world.scope(world.acme);
+    CHECK(Walled::number(acme.db(), "SELECT count(*) FROM template") == 1);
+    CHECK(acme.db().execute({"UPDATE template SET name = 'x'", {}, db::Access::write}) == 0);
+    CHECK(acme.db().execute({"DELETE FROM template", {}, db::Access::write}) == 0);
+  });
+}
+
+TEST_CASE("elsewhere the wall is not there") {
+  fiber::run([] {
+    TempDir folder;
+    const auto db = orm::with_row_security(db::open_sqlite({.file = folder / "x.db"}));
+    CHECK(db->dialect() == db::Dialect::sqlite);
+  });
+}
