@@ -107,8 +107,8 @@ bool IpNetwork::contains(const IpNetwork& other) const noexcept {
 
 std::strong_ordering IpNetwork::operator<=>(const IpNetwork& other) const noexcept {
   if (v4_ != other.v4_) return v4_ ? std::strong_ordering::less : std::strong_ordering::greater;
-  if (const auto order = masked() <=> other.masked(); order != 0) return order;
-  if (const auto order = prefix_ <=> other.prefix_; order != 0) return order;
+  if (const auto order = masked() <=> other.masked(); std::is_neq(order)) return order;
+  if (const auto order = prefix_ <=> other.prefix_; std::is_neq(order)) return order;
   return bytes_ <=> other.bytes_;
 }
 

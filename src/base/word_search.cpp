@@ -151,8 +151,9 @@ double search_rank(const SearchQuery& query, std::string_view words) {
       if (!term.negated) hits += occurrences(words, pattern(term));
     }
   }
-  const auto blanks = static_cast<std::size_t>(std::ranges::count(words, ' '));
-  return static_cast<double>(hits) / static_cast<double>(blanks / 2 + 10);
+  // Each word has a blank before and behind it.
+  const std::size_t count = static_cast<std::size_t>(std::ranges::count(words, ' ')) / 2;
+  return static_cast<double>(hits) / static_cast<double>(count + 10);
 }
 
 }  // namespace mpf

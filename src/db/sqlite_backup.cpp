@@ -53,10 +53,9 @@ void copy_database(const std::filesystem::path& from, const std::filesystem::pat
   }
   std::filesystem::rename(half, to, error);
   if (error) {
-    const Error failed(ErrorKind::unavailable,
-                       fmt::format("cannot make {}: {}", to.string(), error.message()));
+    const std::string why = error.message();
     std::filesystem::remove(half, error);
-    throw failed;
+    throw Error(ErrorKind::unavailable, fmt::format("cannot make {}: {}", to.string(), why));
   }
 }
 
