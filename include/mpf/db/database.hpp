@@ -33,7 +33,7 @@ struct Statement {
   std::vector<Param> params;
   Access access = Access::read;
   bool stream = false;   ///< a read of very many rows: on PostgreSQL fetched in portions, at constant memory
-  bool replica = false;  ///< a read that a replica may serve, which lags a little behind
+  bool replica = false;  ///< a read that may lag a little behind; served by the primary for now
   std::source_location origin = std::source_location::current();  ///< who asks, for QueryLog
 };
 

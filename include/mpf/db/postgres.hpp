@@ -53,11 +53,6 @@ struct PostgresOptions {
   /// For PgBouncer's transaction pooling, where each transaction may meet another session: no named
   /// statements are prepared, and the limits above are those that the server's roles or databases set.
   bool transaction_pooler = false;
-
-  /// URLs of replicas. Statements that say so (Statement::replica) are spread over those that lag behind by
-  /// no more than this; to the primary when there is none, and for a fiber that has written before.
-  std::vector<Secret> replicas;
-  std::chrono::milliseconds max_replica_lag{2'000};
 };
 
 /// Opens a PostgreSQL database (15 or later) and checks that it answers. To be called in a fiber; the
