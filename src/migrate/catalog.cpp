@@ -56,9 +56,7 @@ void make_tables(db::Database& database, const State& state) {
   for (const auto& [name, entry] : state.tables()) {
     for (const auto& column : entry.table.columns) {
       if (!column.references) continue;
-      database.execute_script("ALTER TABLE " + ddl::quote(name) + " ADD CONSTRAINT " +
-                              ddl::quote(ddl::reference_name(name, column)) + " FOREIGN KEY (" +
-                              ddl::quote(column.name) + ") " + ddl::references(*column.references));
+      database.execute_script(ddl::add_foreign_key(name, column));
     }
   }
 }
@@ -71,7 +69,9 @@ Facts read_postgres(db::Database& database, const std::string& schema) {
   for (const auto& row : rows_of(database, "SELECT c.relname::text FROM pg_class c WHERE" + ours))
     facts[row[0]];
   add(facts, database, "column",
-      "SELECT c.relname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), CASE WHEN "
+      "SELECT c.relname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), (SELECT "
+      "'collate ' || "
+      "collname FROM pg_collation WHERE oid = a.attcollation AND oid <> 100), CASE WHEN "
       "a.attnotnull THEN 'not null' END, CASE WHEN a.attgenerated = 's' THEN 'generated' END, CASE WHEN "
       "a.attidentity <> '' THEN 'identity' END, pg_get_expr(d.adbin, d.adrelid) FROM pg_class c JOIN "
       "pg_attribute "
@@ -133,7 +133,9 @@ Facts read_sqlite(db::Database& database) {
         "'primary key' END, CASE WHEN hidden THEN 'generated' END FROM pragma_table_xinfo(" +
             argument + ")");
     about("reference",
-          "\"from\", 'to', \"table\", \"to\", on_delete FROM pragma_foreign_key_list(" + argument + ")");
+          "group_concat(\"from\"), 'to', \"table\", group_concat(\"to\"), on_delete FROM (SELECT * FROM "
+          "pragma_foreign_key_list(" +
+              argument + ") ORDER BY id, seq) GROUP BY id");
     about("table", "CASE WHEN strict THEN 'strict' END FROM pragma_table_list WHERE name = " + argument);
     about("index",
           "name, substr(sql, instr(sql, ' (')), CASE WHEN sql LIKE 'CREATE UNIQUE%' THEN 'unique' END FROM "

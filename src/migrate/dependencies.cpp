@@ -67,7 +67,9 @@ void DependencyTracker::saw(const MigrationId& by, const Operation& operation, c
     touchers_[rename->to][by.module] = by;
     makers_[rename->to] = by;
   }
+  const auto* index = std::get_if<CreateIndex>(&operation);
   const bool makes = std::holds_alternative<CreateTable>(operation) ||
+                     (index && index->index.unique) ||  // references within a tenant need it
                      std::holds_alternative<MoveTable>(operation) ||
                      std::holds_alternative<RenameColumn>(operation);
   if (makes) makers_[table] = by;

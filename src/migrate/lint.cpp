@@ -45,6 +45,10 @@ class Linter {
   }
 
   bool is_made(const std::string& table) const { return made_.contains(table); }
+  bool is_indexed(const std::string& table, const std::string& column) const {
+    return std::ranges::any_of(before_->table(table).indexes,
+                               [&](const orm::Index& index) { return uses(index, column); });
+  }
 
   void check(const CreateTable& op) { made_.insert(op.table.name); }
   void check(const DropTable& op) {
@@ -79,6 +83,10 @@ class Linter {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "add a column of another name, copy with 'backfill', use that one, and drop this one a release "
           "later");
+    } else if (column->byte_order != op.column.byte_order && is_indexed(op.table, op.column.name)) {
+      add("collation",
+          "PostgreSQL builds the indexes of the column anew, and nobody can write the table meanwhile",
+          "apply it while little is written, or drop large indexes before and create them after it", false);
     }
   }
   void check(const RenameColumn& op) {

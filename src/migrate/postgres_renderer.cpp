@@ -25,8 +25,7 @@ class PostgresRenderer final : public Renderer {
     state_.apply(operation, module);
     const auto& table = state_.table(op.table.name);
     fresh_.insert(table.name);
-    sql(ddl::create_table(table, postgres));
-    for (const auto& index : table.indexes) sql(ddl::create_index(table, index, postgres));
+    for (auto& statement : ddl::create_all(table, postgres)) sql(std::move(statement));
   }
   void render(const DropTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -58,6 +57,8 @@ class PostgresRenderer final : public Renderer {
     const auto adds = alter(op.table) + "ADD COLUMN ";
     if (!is_live(op.table) || column.generated) {
       sql(adds + ddl::column(op.table, column, postgres));
+      const bool apart = column.references && !column.references->tenant.empty();
+      if (apart) sql(ddl::add_foreign_key(op.table, column));
     } else {
       add_to_live(op.table, column, adds);
     }
@@ -83,6 +84,7 @@ class PostgresRenderer final : public Renderer {
     const bool live = is_live(op.table);
     if (live) next_phase();  // rows are counted before any lock is taken
     guard_values(op.table, before, after);
+    guard_tenant(op.table, before, after);
     if (live) next_phase();
     const auto change = alter(op.table) + "ALTER COLUMN " + ddl::quote(after.name) + " ";
     const auto old_checks = ddl::checks(op.table, before, postgres);
@@ -103,11 +105,11 @@ class PostgresRenderer final : public Renderer {
     const auto old_default = ddl::default_sql(before, postgres);
     const auto new_default = ddl::default_sql(after, postgres);
     const auto new_type = ddl::type_name(after, postgres);
-    if (ddl::type_name(before, postgres) != new_type) {
+    if (ddl::type_name(before, postgres) != new_type || before.byte_order != after.byte_order) {
       const auto generated = generated_from(op.table, after.name);
       for (const auto& each : generated) drop(op.table, each);
       if (!old_default.empty()) sql(change + "DROP DEFAULT");
-      sql(change + "TYPE " + new_type + " USING " +
+      sql(change + "TYPE " + new_type + std::string(ddl::collation(after, postgres)) + " USING " +
           conversion(ddl::quote(after.name), before, after, postgres).value);
       if (!new_default.empty()) sql(change + "SET DEFAULT " + new_default);
       for (const auto& each : generated) add_with_rules(op.table, each);
@@ -120,8 +122,7 @@ class PostgresRenderer final : public Renderer {
       if (!is_in(old_checks, check)) add_rule(op.table, check.name, "CHECK (" + check.condition + ")");
     }
     if (refers_anew && after.references) {
-      add_rule(op.table, ddl::reference_name(op.table, after),
-               "FOREIGN KEY (" + name + ") " + ddl::references(*after.references));
+      add_rule(op.table, ddl::reference_name(op.table, after), ddl::foreign_key(after, postgres));
     }
     validate_all(op.table);
     if (before.nullable && !after.nullable) {
@@ -199,8 +200,7 @@ class PostgresRenderer final : public Renderer {
       add_rule(table, check.name, "CHECK (" + check.condition + ")");
     }
     if (column.references) {
-      add_rule(table, ddl::reference_name(table, column),
-               "FOREIGN KEY (" + name + ") " + ddl::references(*column.references));
+      add_rule(table, ddl::reference_name(table, column), ddl::foreign_key(column, postgres));
     }
     if (!computed) return;
     const auto value = ddl::default_sql(column, postgres);

@@ -12,6 +12,7 @@
 
 #include "migrate/migration.hpp"
 #include "migrate/sql_text.hpp"
+#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
 namespace {
@@ -31,7 +32,8 @@ constexpr std::array element_types{ElementType::boolean, ElementType::integer, E
                                    ElementType::date};
 constexpr std::array methods{IndexMethod::btree, IndexMethod::gin, IndexMethod::gist, IndexMethod::hash,
                              IndexMethod::brin};
-constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null};
+constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null,
+                                OnDelete::set_default, OnDelete::do_nothing};
 
 std::string join(const std::vector<std::string_view>& words) {
   std::string text;
@@ -186,26 +188,23 @@ orm::Reference read_reference(const Reader& column) {
   const auto node = column.need("references");
   if (node.IsMap()) {
     const auto map = column.inner("references", "'references'");
-    map.allow({"table", "column"});
+    map.allow({"table", "column", "tenant", "target_tenant"});
     reference.table = map.name("table");
-    reference.column = map.name("column");
+    if (map.find("column")) reference.column = map.name("column");
+    if (map.find("tenant")) reference.tenant = map.name("tenant");
+    reference.target_tenant = map.find("target_tenant") ? map.name("target_tenant") : reference.tenant;
   } else {
     reference.table = column.name("references");
   }
-  if (const auto on_delete = column.find("on_delete")) {
-    const auto word = column.scalar(on_delete, "on_delete");
-    const auto found = std::ranges::find(on_deletes, word, on_delete_to_text);
-    if (found == on_deletes.end()) {
-      column.unknown(on_delete, "on_delete", word, {"restrict", "cascade", "set_null"});
-    }
-    reference.on_delete = *found;
+  if (column.find("on_delete")) {
+    reference.on_delete = read_word(column, "on_delete", on_deletes, orm::ddl::on_delete_name);
   }
   return reference;
 }
 
 orm::Column read_column(const Reader& reader) {
   reader.allow({"name", "type", "scale", "of", "nullable", "primary_key", "max_length", "choices", "default",
-                "computed_default", "generated", "references", "on_delete"});
+                "computed_default", "generated", "references", "on_delete", "order"});
   orm::Column column;
   column.name = reader.name("name");
   column.type = read_word(reader, "type", column_types, type_to_text);
@@ -223,6 +222,10 @@ orm::Column read_column(const Reader& reader) {
   if (const auto value = reader.find("default")) column.default_value = reader.scalar(value, "default");
   column.computed_default = find_sql_text(reader, "computed_default");
   column.generated = find_sql_text(reader, "generated");
+  if (const auto order = reader.find("order")) {
+    if (reader.scalar(order, "order") != "bytes") reader.fail(order, "'order' can only be 'bytes'");
+    column.byte_order = true;
+  }
   if (reader.find("references")) {
     column.references = read_reference(reader);
   } else if (const auto on_delete = reader.find("on_delete")) {
@@ -241,7 +244,7 @@ orm::Index read_index(const Reader& reader) {
   }
   if (reader.find("descending")) index.descending = reader.list("descending");
   index.nulls_equal = reader.flag("nulls_equal");
-  if (reader.find("method")) index.method = read_word(reader, "method", methods, method_to_text);
+  if (reader.find("method")) index.method = read_word(reader, "method", methods, orm::ddl::method_name);
   index.where = find_sql_text(reader, "where");
   return index;
 }
@@ -531,34 +534,6 @@ std::string_view element_to_text(ElementType type) noexcept {
       return "timestamp";
     case ElementType::date:
       return "date";
-  }
-  return {};
-}
-
-std::string_view method_to_text(IndexMethod method) noexcept {
-  switch (method) {
-    case IndexMethod::btree:
-      return "btree";
-    case IndexMethod::gin:
-      return "gin";
-    case IndexMethod::gist:
-      return "gist";
-    case IndexMethod::hash:
-      return "hash";
-    case IndexMethod::brin:
-      return "brin";
-  }
-  return {};
-}
-
-std::string_view on_delete_to_text(OnDelete on_delete) noexcept {
-  switch (on_delete) {
-    case OnDelete::restrict:
-      return "restrict";
-    case OnDelete::cascade:
-      return "cascade";
-    case OnDelete::set_null:
-      return "set_null";
   }
   return {};
 }

@@ -42,6 +42,8 @@ class Renderer {
   void guard(const std::string& table, const std::string& condition, const std::string& message);
   /// Guards an alteration: values that cannot be converted, are null, or break a new rule.
   void guard_values(const std::string& table, const orm::Column& before, const orm::Column& after);
+  /// Guards a reference that newly compares tenants.
+  void guard_tenant(const std::string& table, const orm::Column& before, const orm::Column& after);
   void guard_check(const orm::Table& table, const orm::Check& check);
   void guard_added(const std::string& table, const orm::Column& column);
 

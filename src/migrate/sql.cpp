@@ -80,6 +80,18 @@ void Renderer::guard_values(const std::string& table, const orm::Column& before,
   }
 }
 
+void Renderer::guard_tenant(const std::string& table, const orm::Column& before, const orm::Column& after) {
+  if (!after.references || after.references->tenant.empty() || before.references == after.references) return;
+  const auto& to = *after.references;
+  const auto own = ddl::quote(table) + ".";
+  guard(table,
+        ddl::quote(before.name) + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " + ddl::quote(to.table) +
+            " AS mpf_target WHERE mpf_target." + ddl::quote(to.column) + " = " + own +
+            ddl::quote(before.name) + " AND mpf_target." + ddl::quote(to.target_tenant) + " = " + own +
+            ddl::quote(to.tenant) + ")",
+        "refer by " + table + "." + before.name + " to a row of another tenant; correct them first");
+}
+
 void Renderer::guard_check(const orm::Table& table, const orm::Check& check) {
   guard(table.name, "NOT (" + check.condition.of(dialect_) + ")",
         "break the new rule " + check.name + "; correct them first");

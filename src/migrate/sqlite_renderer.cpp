@@ -81,7 +81,8 @@ class SqliteRenderer final : public Renderer {
     const auto& column = op.column;
     // With foreign keys on, a new column that refers to something must be null at first.
     const bool beyond = needs_value(column) || column.generated || column.computed_default ||
-                        (column.references && (!column.nullable || column.default_value));
+                        (column.references &&
+                         (!column.nullable || column.default_value || !column.references->tenant.empty()));
     changes.rebuild = changes.rebuild || beyond;
     changes.cheap.push_back(alter(op.table) + "ADD COLUMN " + ddl::column(op.table, column, sqlite));
   }
@@ -101,8 +102,15 @@ class SqliteRenderer final : public Renderer {
     if (column && !op.column.generated && !convertible(*column, op.column)) {
       throw StateError("values of this type cannot become values of the other");
     }
+    const bool same = column && is_same(*column, op.column);
     state_.apply(operation, module);
-    changes.rebuild = true;
+    changes.rebuild = changes.rebuild || !same;
+  }
+
+  /// What differs is nothing to SQLite.
+  static bool is_same(orm::Column before, const orm::Column& after) {
+    before.byte_order = after.byte_order;
+    return before == after;
   }
 
   void change_checks(const std::string& table, const Operation& operation, const std::string& module) {
@@ -113,8 +121,7 @@ class SqliteRenderer final : public Renderer {
   void render(const CreateTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
     const auto& table = state_.table(op.table.name);
-    sql(ddl::create_table(table, sqlite));
-    create_indexes(table);
+    for (auto& statement : ddl::create_all(table, sqlite)) sql(std::move(statement));
   }
   void render(const DropTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -186,7 +193,10 @@ class SqliteRenderer final : public Renderer {
       if (origin == group.origin.end()) {
         guard_added(after.name, column);
       } else {
-        guard_values(after.name, *find_column(group.before, origin->second), column);
+        const auto& before = *find_column(group.before, origin->second);
+        guard_values(after.name, before, column);
+        const bool known = column.references && find_column(group.before, column.references->tenant);
+        if (known) guard_tenant(after.name, before, column);
       }
       if (column.generated) continue;
       columns += (columns.empty() ? "" : ", ") + ddl::quote(column.name);

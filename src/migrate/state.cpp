@@ -115,8 +115,16 @@ void check_column(const orm::Table& table, const orm::Column& column) {
   if (!column.choices.empty() && column.type != orm::ColumnType::text) {
     throw StateError(where + " has choices and is not text");
   }
-  if (column.references && column.references->on_delete == orm::OnDelete::set_null && !column.nullable) {
+  if (column.byte_order && column.type != orm::ColumnType::text && column.element != orm::ElementType::text) {
+    throw StateError(where + " is compared byte by byte and is not text");
+  }
+  if (!column.references) return;
+  if (column.references->on_delete == orm::OnDelete::set_null && !column.nullable) {
     throw StateError(where + " is set to null when what it refers to is deleted, and may not be null");
+  }
+  if (column.references->on_delete == orm::OnDelete::set_default && !column.default_value &&
+      !column.computed_default) {
+    throw StateError(where + " is set to its default when what it refers to is deleted, and has none");
   }
 }
 
@@ -168,6 +176,14 @@ bool equivalent(const State& a, const State& b) {
     return left.first == right.first && left.second.module == right.second.module &&
            sorted(left.second.table) == sorted(right.second.table);
   });
+}
+
+const orm::Index* tenant_key(const orm::Table& target, const orm::Reference& reference) {
+  const std::vector<std::string> columns{reference.target_tenant, reference.column};
+  const auto found = std::ranges::find_if(target.indexes, [&](const orm::Index& index) {
+    return index.unique && index.columns == columns && index.expressions.empty() && !index.where;
+  });
+  return found == target.indexes.end() ? nullptr : &*found;
 }
 
 bool mentions(const orm::SqlText& sql, const std::string& column) {
@@ -268,6 +284,34 @@ void State::check_references(const orm::Table& table, const orm::Column& column)
     throw StateError("column '" + table.name + "." + column.name + "' refers to '" + to.table + "." +
                      to.column + "', which is no primary key");
   }
+  if (to.tenant.empty() != to.target_tenant.empty()) {
+    throw StateError("column '" + table.name + "." + column.name +
+                     "' refers to a row of the same tenant, and one side does not say which column tells it");
+  }
+  if (to.tenant.empty()) return;
+  if (to.tenant == column.name || !find_column(table, to.tenant)) {
+    throw StateError("column '" + table.name + "." + column.name + "' goes by the tenant column '" +
+                     to.tenant + "', which is not another column of the table");
+  }
+  if (!tenant_key(*target, to)) {
+    throw StateError("column '" + table.name + "." + column.name + "' goes by the tenant of '" + to.table +
+                     "', which has no unique index on '" + to.target_tenant + "' and '" + to.column +
+                     "' (yet)");
+  }
+}
+
+void State::check_not_needed(const std::string& table, const orm::Index& index) const {
+  if (!index.unique) return;
+  auto left = this->table(table);
+  std::erase_if(left.indexes, [&](const orm::Index& each) { return each.name == index.name; });
+  for (const auto& [name, entry] : tables_) {
+    for (const auto& column : entry.table.columns) {
+      const auto& to = column.references;
+      if (!to || to->table != table || to->tenant.empty() || tenant_key(left, *to)) continue;
+      throw StateError("index '" + index.name + "' cannot be dropped: the column '" + name + "." +
+                       column.name + "' refers by it");
+    }
+  }
 }
 
 void State::create(const CreateTable& op, const std::string& module) {
@@ -364,6 +408,12 @@ void State::drop(const DropColumn& op) {
   if (table.tenant_column == op.column) {
     throw StateError("column '" + op.table + "." + op.column + "' scopes the rows: change 'tenant' first");
   }
+  for (const auto& other : table.columns) {
+    if (other.references && other.references->tenant == op.column) {
+      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before '" + other.name +
+                       "' refers without it");
+    }
+  }
   if (column->primary_key)
     throw StateError("a primary key cannot be dropped: '" + op.table + "." + op.column + "'");
   if (table.columns.size() == 1) throw StateError("the only column of '" + op.table + "' cannot be dropped");
@@ -404,9 +454,12 @@ void State::rename(const RenameColumn& op) {
   }
   for (auto& [name, entry] : tables_) {
     for (auto& each : entry.table.columns) {
-      if (each.references && each.references->table == op.table && each.references->column == op.from) {
-        each.references->column = op.to;
-      }
+      if (!each.references) continue;
+      auto& to = *each.references;
+      if (name == op.table && to.tenant == op.from) to.tenant = op.to;
+      if (to.table != op.table) continue;
+      if (to.column == op.from) to.column = op.to;
+      if (to.target_tenant == op.from) to.target_tenant = op.to;
     }
   }
 }
@@ -429,6 +482,7 @@ void State::drop(const DropIndex& op) {
   if (found == table.indexes.end()) {
     throw StateError("table '" + op.table + "' has no index '" + op.index + "'");
   }
+  check_not_needed(op.table, *found);
   table.indexes.erase(found);
 }
 

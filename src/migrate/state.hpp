@@ -40,6 +40,7 @@ class State {
  private:
   orm::Table& change(const std::string& table);
   void check_references(const orm::Table& table, const orm::Column& column) const;
+  void check_not_needed(const std::string& table, const orm::Index& index) const;
   void create(const CreateTable& op, const std::string& module);
   void drop(const DropTable& op);
   void rename(const RenameTable& op);
@@ -60,6 +61,9 @@ bool equivalent(const State& a, const State& b);
 
 const orm::Column* find_column(const orm::Table& table, const std::string& name);
 const orm::Index* find_index(const orm::Table& table, const std::string& name);
+
+/// The unique index that a reference within one tenant needs of its target.
+const orm::Index* tenant_key(const orm::Table& target, const orm::Reference& reference);
 
 const orm::Check* find_check(const orm::Table& table, const std::string& name);
 

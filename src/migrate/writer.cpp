@@ -4,6 +4,7 @@
 #include <mpf/base/text.hpp>
 
 #include "migrate/migration.hpp"
+#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
 namespace {
@@ -60,6 +61,15 @@ std::string sql_text(const orm::SqlText& sql) {
   return "{sqlite: " + double_quoted(sql.sqlite) + ", postgres: " + double_quoted(sql.postgres) + "}";
 }
 
+std::string reference(const orm::Reference& to) {
+  if (to.column == "id" && to.tenant.empty()) return scalar(to.table);
+  auto text = "{table: " + scalar(to.table);
+  if (to.column != "id") text += ", column: " + scalar(to.column);
+  if (!to.tenant.empty()) text += ", tenant: " + scalar(to.tenant);
+  if (to.target_tenant != to.tenant) text += ", target_tenant: " + scalar(to.target_tenant);
+  return text + "}";
+}
+
 std::string column(const orm::Column& c) {
   auto text = "{name: " + scalar(c.name) + ", type: " + std::string(type_to_text(c.type));
   if (c.type == orm::ColumnType::decimal) text += ", scale: " + std::to_string(c.scale);
@@ -67,6 +77,7 @@ std::string column(const orm::Column& c) {
   if (c.primary_key) text += ", primary_key: true";
   if (c.nullable) text += ", nullable: true";
   if (c.max_length) text += ", max_length: " + std::to_string(*c.max_length);
+  if (c.byte_order) text += ", order: bytes";
   if (!c.choices.empty()) text += ", choices: " + list(c.choices);
   if (c.default_value) text += ", default: " + scalar(*c.default_value);
   if (c.computed_default) text += ", computed_default: " + sql_text(*c.computed_default);
@@ -74,9 +85,8 @@ std::string column(const orm::Column& c) {
   if (c.references) {
     const auto& to = *c.references;
     text += ", references: ";
-    text += to.column == "id" ? scalar(to.table)
-                              : "{table: " + scalar(to.table) + ", column: " + scalar(to.column) + "}";
-    text += ", on_delete: " + std::string(on_delete_to_text(to.on_delete));
+    text += reference(to);
+    text += ", on_delete: " + std::string(orm::ddl::on_delete_name(to.on_delete));
   }
   return text + "}";
 }
@@ -92,7 +102,8 @@ std::string index(const orm::Index& i) {
   if (!i.descending.empty()) text += ", descending: " + list(i.descending);
   if (i.unique) text += ", unique: true";
   if (i.nulls_equal) text += ", nulls_equal: true";
-  if (i.method != orm::IndexMethod::btree) text += ", method: " + std::string(method_to_text(i.method));
+  if (i.method != orm::IndexMethod::btree)
+    text += ", method: " + std::string(orm::ddl::method_name(i.method));
   if (i.where) text += ", where: " + sql_text(*i.where);
   return text + "}";
 }

@@ -3,11 +3,7 @@
 #include <mpf/orm/ddl.hpp>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 
-#include <mpf/base/decimal.hpp>
-#include <mpf/base/error.hpp>
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
 
@@ -19,88 +15,19 @@ using db::Dialect;
 /// PostgreSQL cuts longer names off without a word.
 constexpr std::size_t max_identifier = 63;
 
-std::string quoted(std::string_view text, char mark) {
-  std::string result(1, mark);
-  for (const char c : text) {
-    if (c == mark) result.push_back(mark);
-    result.push_back(c);
+/// With a hash where PostgreSQL would cut the name off.
+std::string short_name(std::string words, std::string_view ending) {
+  if (words.size() + ending.size() > max_identifier) {
+    const auto digest = sha256(words).substr(0, 8);
+    words =
+        std::string(truncate_utf8(words, max_identifier - ending.size() - digest.size() - 1)) + "_" + digest;
   }
-  result.push_back(mark);
-  return result;
+  return words + std::string(ending);
 }
 
 std::string constraint_name(std::string_view table, std::string_view column, std::string_view what) {
-  auto name = std::string(table) + "_" + std::string(column);
-  if (name.size() + 1 + what.size() > max_identifier) {
-    const auto digest = sha256(name).substr(0, 8);
-    name = std::string(truncate_utf8(name, max_identifier - what.size() - digest.size() - 2)) + "_" + digest;
-  }
-  return name + "_" + std::string(what);
+  return short_name(std::string(table) + "_" + std::string(column), "_" + std::string(what));
 }
-
-bool is_word(std::string_view text, std::string_view word) noexcept { return iequals(text, word); }
-
-bool is_number(std::string_view text) noexcept {
-  std::size_t at = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
-  const auto digits = [&] {
-    const auto begin = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    return at > begin;
-  };
-  const bool whole = digits();
-  bool fraction = false;
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    fraction = digits();
-  }
-  if (!whole && !fraction) return false;
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
-    if (!digits()) return false;
-  }
-  return at == text.size();
-}
-
-bool is_quoted(std::string_view text) noexcept {
-  if (text.size() < 2 || text.front() != '\'' || text.back() != '\'') return false;
-  const auto inside = text.substr(1, text.size() - 2);
-  for (std::size_t at = 0; at < inside.size(); ++at) {
-    if (inside[at] == '\0') return false;
-    if (inside[at] != '\'') continue;
-    if (at + 1 == inside.size() || inside[at + 1] != '\'') return false;
-    ++at;
-  }
-  return true;
-}
-
-/// As many digits as say it exactly; always with a point or an exponent, so that it stays a real number.
-std::string real_literal(double value) {
-  char buffer[64];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  std::string text(buffer, end);
-  if (text.find_first_of(".en") == std::string::npos) text += ".0";
-  return text;
-}
-
-bool is_blob(std::string_view text) noexcept {
-  if (text.size() < 3 || text.size() % 2 == 0 || (text[0] != 'x' && text[0] != 'X')) return false;
-  const auto inside = text.substr(2, text.size() - 3);
-  return text[1] == '\'' && text.back() == '\'' &&
-         std::ranges::all_of(inside, [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-}  // namespace
-
-std::string quote(std::string_view identifier) { return quoted(identifier, '"'); }
-std::string literal(std::string_view text) { return quoted(text, '\''); }
-
-bool is_literal(std::string_view sql) noexcept {
-  return is_number(sql) || is_quoted(sql) || is_blob(sql) || is_word(sql, "true") || is_word(sql, "false") ||
-         is_word(sql, "null");
-}
-
-namespace {
 
 std::string element_name(ElementType type) {
   switch (type) {
@@ -196,139 +123,18 @@ std::string sqlite_name(ColumnType type) {
   return {};
 }
 
-/// What a quoted literal says, its quotes undone.
-std::string unquoted(std::string_view literal) {
-  std::string text;
-  for (std::size_t at = 1; at + 1 < literal.size(); ++at) {
-    text += literal[at];
-    if (literal[at] == '\'') ++at;
-  }
-  return text;
-}
-
-[[noreturn]] void fail_default(const Column& column, const char* example) {
-  fail(ErrorKind::invalid, "the default value " + *column.default_value + " of column '" + column.name +
-                               "' does not fit its type; write it like " + example);
-}
-
-/// The default in the form in which SQLite keeps the type.
-std::string sqlite_default(const Column& column) {
-  const auto& value = *column.default_value;
-  const auto text = is_quoted(value) ? unquoted(value) : std::string();
-  switch (column.type) {
-    case ColumnType::timestamp:
-      if (!is_quoted(value)) return value;
-      if (const auto time = Timestamp::parse(text)) return std::to_string(time->micros());
-      fail_default(column, "'2026-11-21T09:00:00Z'");
-    case ColumnType::date:
-      if (!is_quoted(value)) return value;
-      if (const auto date = Date::parse(text)) return std::to_string(date->days());
-      fail_default(column, "'2026-11-21'");
-    case ColumnType::uuid:
-      if (!is_quoted(value)) return value;
-      if (const auto uuid = Uuid::parse(text)) return literal(db::Param(*uuid), Dialect::sqlite);
-      fail_default(column, "'0190163d-8694-739b-aea5-966c26f8ad91'");
-    case ColumnType::network:
-      if (!is_quoted(value)) return value;
-      if (const auto network = IpNetwork::parse(text)) return literal(network->sort_key());
-      fail_default(column, "'10.0.0.0/8'");
-    case ColumnType::decimal:
-      if (is_word(value, "null")) return value;
-      if (const auto number = decimal::parse(value, column.scale)) return std::to_string(*number);
-      fail_default(column, "12.50");
-    default:
-      return value;
-  }
-}
-
-/// The JSON literal of an array's default as PostgreSQL's text of one; only empty arrays are that simple.
-std::string postgres_default(const Column& column) {
-  const auto& value = *column.default_value;
-  if (column.type == ColumnType::bytes && is_blob(value)) {
-    return "'\\x" + value.substr(2, value.size() - 3) + "'";
-  }
-  if (column.type == ColumnType::array && value == "'[]'") return "'{}'";
-  if (column.type == ColumnType::range && value == R"('{"empty":true}')") return "'empty'";
-  if (column.type == ColumnType::duration && is_number(value)) {
-    return "'" + value + " microseconds'";
-  }
-  return value;
-}
-
 }  // namespace
 
 std::string type_name(const Column& column, Dialect dialect) {
   return dialect == Dialect::sqlite ? sqlite_name(column.type) : postgres_name(column);
 }
 
-std::string literal(const db::Param& value, Dialect dialect) {
-  const bool sqlite = dialect == Dialect::sqlite;
-  struct Visitor {
-    bool sqlite;
-    std::string operator()(std::nullptr_t) const { return "NULL"; }
-    std::string operator()(bool v) const {
-      if (sqlite) return v ? "1" : "0";
-      return v ? "TRUE" : "FALSE";
-    }
-    std::string operator()(std::int64_t v) const { return std::to_string(v); }
-    std::string operator()(double v) const { return real_literal(v); }
-    std::string operator()(const std::string& v) const { return literal(v); }
-    std::string operator()(const db::Bytes& v) const { return hex(v); }
-    std::string operator()(Timestamp v) const {
-      return sqlite ? std::to_string(v.micros()) : "timestamptz '" + v.to_string() + "'";
-    }
-    std::string operator()(db::Numeric v) const {
-      return sqlite ? std::to_string(v.coefficient) : decimal::to_string(v.coefficient, v.scale);
-    }
-    std::string operator()(Date v) const {
-      return sqlite ? std::to_string(v.days()) : "date '" + v.to_string() + "'";
-    }
-    std::string operator()(Microseconds v) const {
-      const auto count = std::to_string(v.count());
-      return sqlite ? count : "interval '" + count + " microseconds'";
-    }
-    std::string operator()(const Uuid& v) const {
-      return sqlite ? hex(v.bytes()) : "uuid '" + v.to_string() + "'";
-    }
-    std::string operator()(const db::JsonText& v) const {
-      return sqlite ? literal(v.text) : "jsonb " + literal(v.text);
-    }
-    std::string operator()(const IpNetwork& v) const {
-      return sqlite ? literal(v.sort_key()) : "inet " + literal(v.to_string());
-    }
-    std::string operator()(const db::Array&) const { return none(); }
-    std::string operator()(const db::RangeValue&) const { return none(); }
-
-    std::string hex(std::span<const std::byte> bytes) const {
-      const std::string_view raw(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      return sqlite ? "x'" + hex_encode(raw) + "'" : "'\\x" + hex_encode(raw) + "'::bytea";
-    }
-    [[noreturn]] static std::string none() {
-      fail(ErrorKind::internal, "arrays and ranges cannot be written as literals: use SQL");
-    }
-  };
-  return std::visit(Visitor{sqlite}, value);
+std::string_view collation(const Column& column, Dialect dialect) noexcept {
+  return dialect == Dialect::postgres && column.byte_order ? " COLLATE \"C\"" : "";
 }
 
 std::string check_name(std::string_view table, std::string_view name) {
   return constraint_name(table, name, "check");
-}
-
-std::string default_literal(const Column& column, Dialect dialect) {
-  const auto& value = *column.default_value;
-  const bool sqlite = dialect == Dialect::sqlite;
-  const bool yes = is_word(value, "true") || value == "1";
-  const bool no = is_word(value, "false") || value == "0";
-  if (column.type == ColumnType::boolean && (yes || no)) {
-    if (sqlite) return yes ? "1" : "0";
-    return yes ? "TRUE" : "FALSE";
-  }
-  return sqlite ? sqlite_default(column) : postgres_default(column);
-}
-
-std::string default_sql(const Column& column, Dialect dialect) {
-  if (column.computed_default) return "(" + column.computed_default->of(dialect) + ")";
-  return column.default_value ? default_literal(column, dialect) : std::string();
 }
 
 std::vector<ColumnCheck> checks(std::string_view table, const Column& column, Dialect dialect) {
@@ -373,65 +179,23 @@ std::vector<ColumnCheck> checks(std::string_view table, const Column& column, Di
   return result;
 }
 
-std::string references(const Reference& reference) {
-  auto sql = "REFERENCES " + quote(reference.table) + " (" + quote(reference.column) + ")";
-  switch (reference.on_delete) {
+std::string_view on_delete_name(OnDelete rule) noexcept {
+  switch (rule) {
     case OnDelete::restrict:
-      return sql + " ON DELETE RESTRICT";
+      return "restrict";
     case OnDelete::cascade:
-      return sql + " ON DELETE CASCADE";
+      return "cascade";
     case OnDelete::set_null:
-      return sql + " ON DELETE SET NULL";
+      return "set_null";
+    case OnDelete::set_default:
+      return "set_default";
+    case OnDelete::do_nothing:
+      return "do_nothing";
   }
-  return sql;
+  return {};
 }
 
-std::string reference_name(std::string_view table, const Column& column) {
-  return constraint_name(table, column.name, "fkey");
-}
-
-std::string column(std::string_view table, const Column& column, Dialect dialect) {
-  auto sql = quote(column.name) + " " + type_name(column, dialect);
-  if (column.primary_key) {
-    return sql + (dialect == Dialect::sqlite ? " PRIMARY KEY AUTOINCREMENT"
-                                             : " GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY");
-  }
-  if (!column.nullable) sql += " NOT NULL";
-  if (const auto value = default_sql(column, dialect); !value.empty()) sql += " DEFAULT " + value;
-  if (column.generated) sql += " GENERATED ALWAYS AS (" + column.generated->of(dialect) + ") STORED";
-  for (const auto& check : checks(table, column, dialect)) {
-    sql += " CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition + ")";
-  }
-  if (column.references) {
-    if (dialect == Dialect::postgres) sql += " CONSTRAINT " + quote(reference_name(table, column));
-    sql += " " + references(*column.references);
-  }
-  return sql;
-}
-
-std::string create_table(const Table& table, Dialect dialect, std::string_view name) {
-  auto sql = "CREATE TABLE " + quote(name.empty() ? std::string_view(table.name) : name) + " (\n";
-  for (const auto& each : table.columns) {
-    const bool last = &each == &table.columns.back() && table.checks.empty();
-    sql += "  " + column(table.name, each, dialect) + (last ? "\n" : ",\n");
-  }
-  for (const auto& each : table.checks) {
-    sql += "  " + check(each, dialect) + (&each == &table.checks.back() ? "\n" : ",\n");
-  }
-  return sql + (dialect == Dialect::sqlite ? ") STRICT" : ")");
-}
-
-std::string check(const Check& check, Dialect dialect) {
-  return "CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition.of(dialect) + ")";
-}
-
-bool has_index(const Index& index, Dialect dialect) noexcept {
-  return dialect == Dialect::postgres || index.method == IndexMethod::btree;
-}
-
-namespace {
-
-std::string_view method_name(IndexMethod method) {
+std::string_view method_name(IndexMethod method) noexcept {
   switch (method) {
     case IndexMethod::btree:
       return "btree";
@@ -446,6 +210,103 @@ std::string_view method_name(IndexMethod method) {
   }
   return {};
 }
+
+namespace {
+
+std::string_view action(OnDelete rule) {
+  switch (rule) {
+    case OnDelete::restrict:
+      return " ON DELETE RESTRICT";
+    case OnDelete::cascade:
+      return " ON DELETE CASCADE";
+    case OnDelete::set_null:
+      return " ON DELETE SET NULL";
+    case OnDelete::set_default:
+      return " ON DELETE SET DEFAULT";
+    case OnDelete::do_nothing:
+      return " ON DELETE NO ACTION";
+  }
+  return {};
+}
+
+/// Whether deleting the row referred to changes the reference.
+bool changes_reference(OnDelete rule) noexcept {
+  return rule == OnDelete::set_null || rule == OnDelete::set_default;
+}
+
+std::string plain_reference(const Reference& to) {
+  return "REFERENCES " + quote(to.table) + " (" + quote(to.column) + ")" + std::string(action(to.on_delete));
+}
+
+}  // namespace
+
+std::string foreign_key(const Column& column, Dialect dialect) {
+  const Reference& to = *column.references;
+  const auto name = quote(column.name);
+  if (to.tenant.empty()) return "FOREIGN KEY (" + name + ") " + plain_reference(to);
+  auto sql = "FOREIGN KEY (" + quote(to.tenant) + ", " + name + ") REFERENCES " + quote(to.table) + " (" +
+             quote(to.target_tenant) + ", " + quote(to.column) + ")";
+  if (!changes_reference(to.on_delete)) return sql + std::string(action(to.on_delete));
+  // Only the reference changes; the row stays its tenant's.
+  if (dialect == Dialect::sqlite) return sql + " ON DELETE NO ACTION";
+  return sql + std::string(action(to.on_delete)) + " (" + name + ")";
+}
+
+std::string reference_name(std::string_view table, const Column& column) {
+  return constraint_name(table, column.name, "fkey");
+}
+
+std::string add_foreign_key(std::string_view table, const Column& column) {
+  return "ALTER TABLE " + quote(table) + " ADD CONSTRAINT " + quote(reference_name(table, column)) + " " +
+         foreign_key(column, Dialect::postgres);
+}
+
+std::string column(std::string_view table, const Column& column, Dialect dialect) {
+  auto sql = quote(column.name) + " " + type_name(column, dialect) + std::string(collation(column, dialect));
+  if (column.primary_key) {
+    return sql + (dialect == Dialect::sqlite ? " PRIMARY KEY AUTOINCREMENT"
+                                             : " GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY");
+  }
+  if (!column.nullable) sql += " NOT NULL";
+  if (const auto value = default_sql(column, dialect); !value.empty()) sql += " DEFAULT " + value;
+  if (column.generated) sql += " GENERATED ALWAYS AS (" + column.generated->of(dialect) + ") STORED";
+  for (const auto& check : checks(table, column, dialect)) {
+    sql += " CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition + ")";
+  }
+  if (!column.references) return sql;
+  const bool alone = column.references->tenant.empty();
+  // SQLite cannot change one column of a key: there, a key of its own does that, and the one with the tenant
+  // only compares.
+  const bool beside = dialect == Dialect::sqlite && changes_reference(column.references->on_delete);
+  if (!alone && !beside) return sql;
+  if (dialect == Dialect::postgres) sql += " CONSTRAINT " + quote(reference_name(table, column));
+  return sql + " " + plain_reference(*column.references);
+}
+
+std::string create_table(const Table& table, Dialect dialect, std::string_view name) {
+  std::vector<std::string> lines;
+  for (const auto& each : table.columns) lines.push_back(column(table.name, each, dialect));
+  for (const auto& each : table.checks) lines.push_back(check(each, dialect));
+  for (const auto& each : table.columns) {
+    // PostgreSQL wants the key of the other table, which may be this one, to be there: see create_all().
+    if (dialect == Dialect::sqlite && each.references && !each.references->tenant.empty()) {
+      lines.push_back(foreign_key(each, dialect));
+    }
+  }
+  auto sql = "CREATE TABLE " + quote(name.empty() ? std::string_view(table.name) : name) + " (\n";
+  for (const auto& line : lines) sql += "  " + line + (&line == &lines.back() ? "\n" : ",\n");
+  return sql + (dialect == Dialect::sqlite ? ") STRICT" : ")");
+}
+
+std::string check(const Check& check, Dialect dialect) {
+  return "CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition.of(dialect) + ")";
+}
+
+bool has_index(const Index& index, Dialect dialect) noexcept {
+  return dialect == Dialect::postgres || index.method == IndexMethod::btree;
+}
+
+namespace {
 
 /// A column of an index. SQLite takes absent values for different ones: where they shall be equal, two parts
 /// that are never absent stand for the column.
@@ -482,28 +343,32 @@ std::string create_index(const Table& table, const Index& index, Dialect dialect
   return sql;
 }
 
+std::vector<std::string> create_all(const Table& table, Dialect dialect) {
+  std::vector<std::string> statements{create_table(table, dialect)};
+  for (const auto& index : table.indexes) {
+    if (has_index(index, dialect)) statements.push_back(create_index(table, index, dialect));
+  }
+  if (dialect == Dialect::sqlite) return statements;
+  for (const auto& each : table.columns) {
+    if (each.references && !each.references->tenant.empty()) {
+      statements.push_back(add_foreign_key(table.name, each));
+    }
+  }
+  return statements;
+}
+
 }  // namespace mpf::orm::ddl
 
 namespace mpf::orm {
 
 std::vector<std::string> create_table_sql(const Table& table, db::Dialect dialect) {
-  std::vector<std::string> statements{ddl::create_table(table, dialect)};
-  for (const auto& index : table.indexes) {
-    if (ddl::has_index(index, dialect)) statements.push_back(ddl::create_index(table, index, dialect));
-  }
-  return statements;
+  return ddl::create_all(table, dialect);
 }
 
 std::string index_name(std::string_view table, const std::vector<std::string>& columns, bool unique) {
   std::string name(table);
   for (const auto& column : columns) name += "_" + column;
-  const std::string_view ending = unique ? "_key" : "_idx";
-  if (name.size() + ending.size() > ddl::max_identifier) {
-    const auto digest = sha256(name).substr(0, 8);
-    name = std::string(truncate_utf8(name, ddl::max_identifier - ending.size() - digest.size() - 1)) + "_" +
-           digest;
-  }
-  return name + std::string(ending);
+  return ddl::short_name(std::move(name), unique ? "_key" : "_idx");
 }
 
 }  // namespace mpf::orm

@@ -26,6 +26,9 @@ bool is_literal(std::string_view sql) noexcept;
 /// INTEGER, text, numeric(18,2), bigint[]…
 std::string type_name(const Column& column, db::Dialect dialect);
 
+/// What follows the type of text that is compared byte by byte, as SQLite does anyway.
+std::string_view collation(const Column& column, db::Dialect dialect) noexcept;
+
 /// A value as SQL of the dialect, of its own type.
 std::string literal(const db::Param& value, db::Dialect dialect);
 
@@ -49,13 +52,21 @@ std::vector<ColumnCheck> checks(std::string_view table, const Column& column, db
 /// "title" text NOT NULL DEFAULT '' CONSTRAINT … CHECK (…)
 std::string column(std::string_view table, const Column& column, db::Dialect dialect);
 
-/// REFERENCES "user" ("id") ON DELETE CASCADE
-std::string references(const Reference& reference);
+/// "set_null", "gin": how descriptions and files call them.
+std::string_view on_delete_name(OnDelete rule) noexcept;
+std::string_view method_name(IndexMethod method) noexcept;
+
+/// FOREIGN KEY ("site_id", "author_id") REFERENCES "user" ("site_id", "id") ON DELETE SET NULL ("author_id")
+std::string foreign_key(const Column& column, db::Dialect dialect);
+
+/// ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …, on PostgreSQL.
+std::string add_foreign_key(std::string_view table, const Column& column);
 
 /// Name of the constraint that keeps a column's reference (PostgreSQL; SQLite's have none).
 std::string reference_name(std::string_view table, const Column& column);
 
-/// CREATE TABLE without its indexes, under another name if one is given. No ";" at the end, here and below.
+/// CREATE TABLE without its indexes, and on PostgreSQL without references that compare tenants; under another
+/// name if one is given. No ";" at the end, here and below.
 std::string create_table(const Table& table, db::Dialect dialect, std::string_view name = {});
 
 /// CONSTRAINT "name" CHECK (…)
@@ -64,5 +75,8 @@ std::string check(const Check& check, db::Dialect dialect);
 /// Whether the database has an index like that at all (SQLite has only btree).
 bool has_index(const Index& index, db::Dialect dialect) noexcept;
 std::string create_index(const Table& table, const Index& index, db::Dialect dialect);
+
+/// The table, then its indexes, then the references that need these.
+std::vector<std::string> create_all(const Table& table, db::Dialect dialect);
 
 }  // namespace mpf::orm::ddl

@@ -21,6 +21,16 @@ bool leads_an_index(const Table& table, const std::string& column) {
   });
 }
 
+/// The tenant that, together with the id, other models of the tenant refer to.
+std::size_t key_tenant(const ModelInfo& info) {
+  const auto refers = [&](std::size_t column) {
+    return column != no_column && info.table.columns[column].references &&
+           !info.table.columns[column].nullable;
+  };
+  if (refers(info.site)) return info.site;
+  return refers(info.provider) ? info.provider : no_column;
+}
+
 }  // namespace
 
 std::size_t ModelInfo::column_of(std::string_view member) const {
@@ -32,6 +42,9 @@ std::size_t ModelInfo::column_of(std::string_view member) const {
 
 void finish_table(ModelInfo& info) {
   Table& table = info.table;
+  if (const std::size_t tenant = key_tenant(info); tenant != no_column) {
+    table.indexes.push_back({"", {table.columns[tenant].name, table.columns[info.id].name}, true});
+  }
   for (const Column& column : table.columns) {
     if (column.references && !leads_an_index(table, column.name)) {
       table.indexes.push_back({"", {column.name}, false});

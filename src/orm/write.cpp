@@ -140,6 +140,7 @@ std::vector<std::size_t> unique_columns(const ModelInfo& model, Key key) {
     if (!index.unique || index.where || !index.expressions.empty()) continue;
     std::vector<std::size_t> columns;
     for (const std::string& column : index.columns) columns.push_back(column_named(model, column));
+    if (std::ranges::find(columns, model.id) != columns.end()) continue;  // a new row has no id yet
     const auto is_named = [&](std::size_t column) { return std::ranges::find(named, column) != named.end(); };
     const auto is_tenant = [&](std::size_t column) {
       return column == model.site || column == model.provider;

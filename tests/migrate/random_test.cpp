@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <random>
+#include <set>
 
 #include "migrate/support.hpp"
 #include "support/postgres.hpp"
@@ -25,6 +27,10 @@ class Random {
     for (int i = 0; i < 6; ++i) {
       if (chance(70)) names.push_back("t" + std::to_string(i));
     }
+    owned_.clear();
+    for (const auto& name : names) {
+      if (chance(50)) owned_.insert(name);
+    }
     std::vector<migrate::ModuleModels> result{modules.models("a", {}), modules.models("b.x", {}),
                                               modules.models("c", {})};
     for (const auto& name : names) {
@@ -47,8 +53,19 @@ class Random {
       // References may go in circles, within a module and between them.
       auto reference =
           test::ref_col("r" + std::to_string(i), all[below(all.size())], orm::OnDelete::cascade, true);
-      if (chance(50)) reference.references->on_delete = orm::OnDelete::set_null;
+      static constexpr std::array rules{orm::OnDelete::cascade, orm::OnDelete::set_null,
+                                        orm::OnDelete::set_default, orm::OnDelete::do_nothing};
+      auto& to = *reference.references;
+      to.on_delete = rules[below(rules.size())];
+      if (to.on_delete == orm::OnDelete::set_default) reference.default_value = "NULL";
+      if (owned_.contains(name) && owned_.contains(to.table) && chance(70)) {
+        to.tenant = to.target_tenant = "owner";
+      }
       result.columns.push_back(reference);
+    }
+    if (owned_.contains(name)) {
+      result.columns.push_back(test::with_default(test::col("owner", ColumnType::id), "1"));
+      result.indexes.push_back(test::index(name, {"owner", "id"}, true));
     }
     add_generated(result);
     std::shuffle(result.columns.begin() + 1, result.columns.end(), engine_);
@@ -139,6 +156,7 @@ class Random {
       result.computed_default = orm::SqlText{"1.0 + 1.0", "1.0 + 1.0"};
     }
     if (result.nullable && chance(50)) result.default_value.reset();
+    result.byte_order = type == ColumnType::text && chance(50);
     if (place == 4) {
       if (chance(40)) result.max_length = 10 + below(5);
       if (chance(40)) result.choices = {"", "it's", "two"};
@@ -147,6 +165,7 @@ class Random {
   }
 
   std::mt19937 engine_;
+  std::set<std::string> owned_;  ///< tables whose rows belong to somebody
 };
 
 std::vector<orm::Table> tables_of(const std::vector<migrate::ModuleModels>& models) {

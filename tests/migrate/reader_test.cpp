@@ -30,7 +30,15 @@ TEST_CASE("what is written is read back the same, and written the same again") {
   auto reference = test::ref_col("user_id", "user_account", orm::OnDelete::set_null, true);
   auto other = test::ref_col("key", "user_account");
   other.references->column = "key";
-  auto table = test::table("content_item", {test::id_col(), odd, reference, other},
+  auto within = test::ref_col("parent_id", "content_item", orm::OnDelete::set_default);
+  within.default_value = "1";
+  within.references->tenant = within.references->target_tenant = "user_id";
+  auto beyond = test::ref_col("group_id", "user_group", orm::OnDelete::do_nothing);
+  beyond.references->tenant = "user_id";
+  beyond.references->target_tenant = "owner_id";
+  auto sorted = test::col("sorted");
+  sorted.byte_order = true;
+  auto table = test::table("content_item", {test::id_col(), odd, reference, other, within, beyond, sorted},
                            {test::index("content_item", {"user_id"}, true)});
   auto price = test::with_default(test::col("price", ColumnType::decimal), "1.50");
   price.scale = 2;

@@ -135,7 +135,8 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
   const std::string ours = "c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'mpf_migration%'";
   add("column",
       "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull::text, "
-      "a.attgenerated::text, a.attidentity::text, coalesce(pg_get_expr(d.adbin, d.adrelid), '') FROM "
+      "a.attgenerated::text, a.attidentity::text, (SELECT collname::text FROM pg_collation WHERE oid = "
+      "a.attcollation), coalesce(pg_get_expr(d.adbin, d.adrelid), '') FROM "
       "pg_class c "
       "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN "
       "pg_attrdef d "
@@ -169,7 +170,10 @@ inline std::set<std::string> catalog(db::Database& database) {
     const auto argument = "('" + name + "')";
     add("column",
         "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo" + argument);
-    add("reference", "SELECT \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list" + argument);
+    add("reference",
+        "SELECT \"table\", group_concat(\"from\"), group_concat(\"to\"), on_delete FROM (SELECT * FROM "
+        "pragma_foreign_key_list" +
+            argument + " ORDER BY id, seq) GROUP BY id");
     add("strict", "SELECT strict, wr FROM pragma_table_list WHERE name = '" + name + "'");
     add("index",
         "SELECT i.name, i.\"unique\", i.partial, (SELECT group_concat(coalesce(c.name, '-') || "
@@ -203,9 +207,7 @@ inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables, d
   for (const auto& each : tables) {
     for (const auto& column : each.columns) {
       if (!column.references) continue;
-      empty.execute_script("ALTER TABLE " + orm::ddl::quote(each.name) + " ADD CONSTRAINT " +
-                           orm::ddl::quote(orm::ddl::reference_name(each.name, column)) + " FOREIGN KEY (" +
-                           orm::ddl::quote(column.name) + ") " + orm::ddl::references(*column.references));
+      empty.execute_script(orm::ddl::add_foreign_key(each.name, column));
     }
   }
   return catalog(empty);

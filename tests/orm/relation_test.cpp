@@ -283,10 +283,9 @@ TEST_CASE("sets and links stay within the tenant") {
     CHECK(orm::links_of<&Post::tags>(blog.system(), own).add(tag.id) == 1);
     CHECK(orm::links_of<&Post::tags>(globex, own).clear() == 0);
     // What got there around the ORM is not shown, whoever asks.
-    blog.db->execute(
-        {"UPDATE post_tags SET target_id = " + std::to_string(other.id.value), {}, db::Access::write});
+    blog.write_around_keys("UPDATE post_tags SET target_id = " + std::to_string(other.id.value));
     globex.insert(blog.comment(theirs, blog.bob, "moved"));
-    blog.db->execute({"UPDATE comment SET post_id = " + std::to_string(own.id.value), {}, db::Access::write});
+    blog.write_around_keys("UPDATE comment SET post_id = " + std::to_string(own.id.value));
     const auto check = [&](const auto& scope) {
       const auto row = scope.template query<Post>()
                            .where(f<&Post::id> == own.id)

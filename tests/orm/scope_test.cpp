@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/core.h>
+
 #include <functional>
 
 #include <mpf/base/manual_clock.hpp>
@@ -307,9 +309,9 @@ TEST_CASE("no operation of one tenant shows or changes a row of another") {
     CHECK(system.query<Article>().count() == 2);
 
     // Rows that got there around the ORM: references across tenants load nothing.
-    world.db->execute({"UPDATE article SET editor_id = ?, parent_id = ?, theme_id = ? WHERE id = ?",
-                       {world.bob.id.value, theirs.id.value, theme.id.value, own.id.value},
-                       db::Access::write});
+    world.write_around_keys(
+        fmt::format("UPDATE article SET editor_id = {}, parent_id = {}, theme_id = {} WHERE id = {}",
+                    world.bob.id.value, theirs.id.value, theme.id.value, own.id.value));
     const auto check_unloaded = [&](const auto& scope) {
       const auto row = scope.template query<Article>()
                            .template with<&Article::editor>()

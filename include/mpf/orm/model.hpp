@@ -36,6 +36,11 @@
 /// Every model has a member `orm::Id id`, its primary key, which needs no field() unless it takes options.
 /// Members that are not listed are not stored. Columns are named as members are; a Ref<T> `author` is the
 /// column "author_id". A reference, and each unique set, has an index by itself.
+///
+/// Where two models belong to the same kind of tenant (both have a `tenant` reference, or both a
+/// `provider_tenant` one), a reference from one to the other is kept by the tenant and the id together: the
+/// database refuses a row that points into another tenant, whoever writes it. A model with such a field has a
+/// unique index on tenant and id for it. Text is compared byte by byte on every database.
 namespace mpf::orm {
 
 using mpf::field;
@@ -89,7 +94,9 @@ inline constexpr RowVersion row_version{};
 constexpr MaxLength max_length(std::size_t characters) { return {characters}; }
 /// What people call the field.
 constexpr Label label(std::string_view text) { return {text}; }
-/// What happens to this row when the row it refers to is deleted; restrict if not given.
+/// What happens to this row when the row it refers to is deleted; restrict if not given. set_null is for
+/// std::optional references, set_default for fields with a default value; only the reference changes, the
+/// row stays its tenant's.
 constexpr DeleteRule on_delete(OnDelete rule) { return {rule}; }
 /// SQL literal for the rows that exist when a migration adds the column.
 constexpr DefaultValue default_value(std::string_view literal) { return {literal}; }

@@ -14,7 +14,14 @@ namespace mpf::orm {
 using db::ColumnType;
 using db::ElementType;
 
-enum class OnDelete : std::uint8_t { restrict, cascade, set_null };
+/// What happens to a row when the row it refers to is deleted. The database does it, whoever deletes.
+enum class OnDelete : std::uint8_t {
+  restrict,     ///< that row cannot be deleted
+  cascade,      ///< this row is deleted too
+  set_null,     ///< the reference becomes absent
+  set_default,  ///< the reference becomes the column's default value, which must be there
+  do_nothing    ///< that row cannot be deleted unless nothing refers to it when the statement is done
+};
 
 /// The same thing said in SQL for each database; columns are written "quoted".
 struct SqlText {
@@ -30,6 +37,11 @@ struct Reference {
   std::string table;
   std::string column = "id";
   OnDelete on_delete = OnDelete::restrict;
+  /// The column of the referring table that says whose row it is, and that of the table referred to: both
+  /// must be equal, so that the database refuses what leads to another tenant. Empty: nothing but the row
+  /// is compared.
+  std::string tenant = {};
+  std::string target_tenant = {};
   bool operator==(const Reference&) const = default;
 };
 
@@ -47,6 +59,7 @@ struct Column {
   std::optional<ElementType> element;       ///< of arrays and ranges
   std::optional<SqlText> computed_default;  ///< what the database fills in: an expression without columns
   std::optional<SqlText> generated;         ///< stored, computed from other columns of the row; never written
+  bool byte_order = false;  ///< text, compared byte by byte on every database, whatever its locale
   bool operator==(const Column&) const = default;
 };
 

@@ -192,6 +192,60 @@ void decode(void* object, const db::Row& row, std::size_t first_column) {
   bind_sets(into);
 }
 
+/// The column of the field with that option; empty where there is none, or it is no reference that is always
+/// there.
+template <class Option, class T>
+consteval std::string_view owner_column() {
+  std::string_view found;
+  std::apply(
+      [&found]<class... F>(const F&...) {
+        ((F::template has<Option> && is_ref<typename F::type> ? void(found = column_name<F::pointer>)
+                                                              : void()),
+         ...);
+      },
+      fields_of<T>());
+  return found;
+}
+
+/// The columns by which rows of T and of Target tell that they belong to the same tenant.
+struct SharedTenant {
+  std::string_view own;
+  std::string_view target;
+};
+template <class T, class Target>
+consteval SharedTenant shared_tenant() {
+  constexpr SharedTenant site{owner_column<Tenant, T>(), owner_column<Tenant, Target>()};
+  constexpr SharedTenant provider{owner_column<ProviderTenant, T>(), owner_column<ProviderTenant, Target>()};
+  if (!site.target.empty()) return site.own.empty() ? SharedTenant() : site;
+  return provider.own.empty() || provider.target.empty() ? SharedTenant() : provider;
+}
+
+template <auto Member, class Rule, class Default>
+struct CheckDeleteRule : std::true_type {
+  static_assert(Rule::value != OnDelete::set_null || is_optional<member_type<Member>>,
+                "set_null needs a std::optional<orm::Ref>");
+  static_assert(Rule::value != OnDelete::set_default || Default::value,
+                "set_default needs orm::default_value or orm::database_default beside it");
+};
+
+/// Rules that need a value of the description, which its type does not tell.
+template <class T>
+consteval bool check_delete_rules() {
+  constexpr auto check_field = []<std::size_t I>(std::integral_constant<std::size_t, I>) {
+    using F = std::tuple_element_t<I, std::remove_cvref_t<decltype(fields_of<T>())>>;
+    if constexpr (F::template has<DeleteRule>) {
+      constexpr OnDelete rule = std::get<I>(fields_of<T>()).template get<DeleteRule>().rule;
+      constexpr bool fills = F::template has<DefaultValue> || F::template has<DatabaseDefault>;
+      static_assert(check<CheckDeleteRule<F::pointer, std::integral_constant<OnDelete, rule>,
+                                          std::bool_constant<fills>>>());
+    }
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (check_field(std::integral_constant<std::size_t, I>()), ...);
+  }(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<decltype(fields_of<T>())>>>());
+  return true;
+}
+
 template <class T, class F>
 void add_column(ModelInfo& info, const F& field) {
   using Type = bare<typename F::type>;
@@ -227,12 +281,17 @@ void add_column(ModelInfo& info, const F& field) {
     using Target = typename Type::model_type;
     static_assert(Model<Target>, "include the header of the model that this orm::Ref refers to");
     column.references = Reference{std::string(Target::model().table), "id", OnDelete::restrict};
+    if constexpr (!F::template has<Tenant> && !F::template has<ProviderTenant>) {
+      column.references->tenant = shared_tenant<T, Target>().own;
+      column.references->target_tenant = shared_tenant<T, Target>().target;
+    }
     if constexpr (F::template has<DeleteRule>) {
       column.references->on_delete = field.template get<DeleteRule>().rule;
     }
     described.target = &model_info<Target>;
     described.load = &load_member<member, T>;
   }
+  column.byte_order = column.type == ColumnType::text || column.element == ElementType::text;
   if constexpr (std::is_enum_v<Type>) {
     for (const auto& entry : enum_entries<Type>()) column.choices.emplace_back(entry.name);
   }
@@ -311,6 +370,7 @@ template <class T>
 const ModelInfo& model_info() {
   static const ModelInfo info = [] {
     constexpr auto description = T::model();
+    static_assert(check_delete_rules<T>());
     ModelInfo built;
     built.type_name = type_name_of<T>();
     built.table.name = description.table;
