@@ -106,8 +106,8 @@ void check_column(const orm::Table& table, const orm::Column& column) {
   if (column.default_value && !column.nullable && iequals(*column.default_value, "null")) {
     throw StateError(where + " may not be null and has the default NULL");
   }
-  if (column.primary_key && (column.type != orm::ColumnType::id || column.nullable || column.references)) {
-    throw StateError("the primary key " + where + " must be of type id, not null, and refer to nothing");
+  if (column.primary_key && (column.type != orm::ColumnType::id || column.nullable)) {
+    throw StateError("the primary key " + where + " must be of type id and not null");
   }
   if (column.max_length && column.type != orm::ColumnType::text) {
     throw StateError(where + " has a max_length and is not text");

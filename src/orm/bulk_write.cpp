@@ -21,7 +21,7 @@ class ValueChecker final : public db::RowWriter {
   void check(std::size_t row, const void* object) {
     row_ = row;
     for (column_ = 0; column_ < model_.columns.size(); ++column_) {
-      if (model_.columns[column_].generated || column_ == model_.id) continue;
+      if (!is_inserted(model_, column_)) continue;
       try {
         model_.columns[column_].write(object, *this);
       } catch (const ValidationError& error) {  // of the codec, which does not know the field
@@ -130,12 +130,12 @@ void prepare(const ScopeData& scope, const ModelInfo& model, Objects objects) {
   ValueChecker checker(model, errors);
   const Timestamp now = scope.clock->now();
   for (std::size_t i = 0; i < objects.count && errors.size() < 20; ++i) {
-    if (const Id id = id_in(model, model.id, objects[i])) {
+    if (const Id id = id_in(model, model.id, objects[i]); id && !model.base) {
       throw Error(ErrorKind::internal, fmt::format("insert_many(): row [{}] of {} has an id already: {}", i,
                                                    model.table.name, id.value));
     }
     adopt_row(scope, model, objects[i]);
-    set_automatic_fields(model, objects[i], now, true);
+    set_automatic_fields(scope, model, objects[i], now, true);
     checker.check(i, objects[i]);
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
@@ -165,8 +165,10 @@ void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects ob
   try {
     scope.db->transaction([&](db::Transaction&) {
       check_references(scope, model, objects);
-      ReservedIds ids(scope, model, objects.count);
-      for (std::size_t i = 0; i < objects.count; ++i) set_id(objects[i], ids.next());
+      if (!model.base) {
+        ReservedIds ids(scope, model, objects.count);
+        for (std::size_t i = 0; i < objects.count; ++i) set_id(objects[i], ids.next());
+      }
       recording(scope, model, [&](Recorder* recorder) {
         scope.db->bulk_insert(insert);
         if (!recorder) return;

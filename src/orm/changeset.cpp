@@ -82,7 +82,7 @@ bool explain_constraint(const ModelInfo& model, const db::ConstraintError& error
       if (model.table.columns[i].name == name && i != model.site && i != model.provider) columns.push_back(i);
     }
   }
-  if (columns.empty()) return false;
+  if (columns.empty()) return model.base && explain_constraint(model.base(), error, prefix, errors);
   using Type = db::ConstraintError::Type;
   const auto add = [&](std::size_t column, const char* code, const char* message) {
     errors.push_back({std::string(prefix) + std::string(model.columns[column].member), code, message});

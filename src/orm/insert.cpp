@@ -19,7 +19,7 @@ void write_insert_head(Sql& sql, const ModelInfo& model) {
   sql.name(model.table.name) << " (";
   bool first = true;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (i == model.id || model.columns[i].generated) continue;
+    if (!is_inserted(model, i)) continue;
     if (!first) sql << ", ";
     first = false;
     sql.name(column_name_at(model, i));
@@ -125,6 +125,11 @@ Id store(const ScopeData& scope, const ModelInfo& model, const std::vector<Writt
 }  // namespace
 
 void insert_row(const ScopeData& scope, const ModelInfo& model, void* object) {
+  if (model.base) return insert_extended(scope, model, {object, 1, 0}, false);
+  insert_own_row(scope, model, object);
+}
+
+void insert_own_row(const ScopeData& scope, const ModelInfo& model, void* object) {
   std::vector<FieldError> errors;
   const std::vector<Written> values = prepare_new(scope, model, object, "", errors);
   if (!errors.empty()) throw ValidationError(std::move(errors));
@@ -372,6 +377,11 @@ void insert_few(const ScopeData& scope, const ModelInfo& model, Objects objects,
 
 void insert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects) {
   if (objects.count == 0) return;
+  if (model.base) return insert_extended(scope, model, objects, true);
+  insert_own_rows(scope, model, objects);
+}
+
+void insert_own_rows(const ScopeData& scope, const ModelInfo& model, Objects objects) {
   if (objects.count > few_rows) return insert_many_rows(scope, model, objects);
   std::vector<FieldError> errors;
   std::vector<std::vector<Written>> rows;
@@ -389,6 +399,7 @@ void insert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
       if (recorder) recorder->added(ids);
     });
   });
+  if (model.base) return;  // the base's rows have given them
   for (std::size_t i = 0; i < objects.count; ++i) model.columns[model.id].set(objects[i], ids[i]);
 }
 

@@ -40,13 +40,17 @@ std::size_t ModelInfo::column_of(std::string_view member) const {
   throw Error(ErrorKind::internal, fmt::format("{} has no field '{}'", type_name, member));
 }
 
+bool has_retired_base(const ModelInfo& model) {
+  return model.base && (model.base().retired != no_column || has_retired_base(model.base()));
+}
+
 void finish_table(ModelInfo& info) {
   Table& table = info.table;
   if (const std::size_t tenant = key_tenant(info); tenant != no_column) {
     table.indexes.push_back({"", {table.columns[tenant].name, table.columns[info.id].name}, true});
   }
   for (const Column& column : table.columns) {
-    if (column.references && !leads_an_index(table, column.name)) {
+    if (column.references && !column.primary_key && !leads_an_index(table, column.name)) {
       table.indexes.push_back({"", {column.name}, false});
     }
   }
@@ -71,7 +75,13 @@ void finish_table(ModelInfo& info) {
 
 void load_children(void* object, const db::Row& row, const ModelInfo& model,
                    const std::vector<LoadNode>& children) {
-  for (const LoadNode& child : children) model.columns[child.column].load(object, row, child);
+  for (const LoadNode& child : children) {
+    if (child.column == no_column) {
+      load_children(model.as_base(object), row, model.base(), child.children);
+    } else {
+      model.columns[child.column].load(object, row, child);
+    }
+  }
 }
 
 void throw_out_of_range(const db::Row& row, std::size_t column, std::int64_t value) {

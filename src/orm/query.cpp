@@ -114,6 +114,7 @@ db::RowSink sink_into(const ModelInfo& model, const RowTarget& target) {
 }  // namespace
 
 std::uint64_t QueryCore::remove() const {
+  if (model_->base) return remove_extended(nullptr);
   return recording_rows(*this, true, [](const QueryCore& rows) {
     Sql sql(rows.scope_.db->dialect());
     Renderer(sql, rows).remove(false);
@@ -122,6 +123,10 @@ std::uint64_t QueryCore::remove() const {
 }
 
 void QueryCore::remove_returning(const RowTarget& target) const {
+  if (model_->base) {
+    remove_extended(&target);
+    return;
+  }
   recording_rows(*this, true, [&](const QueryCore& rows) {
     Sql sql(rows.scope_.db->dialect());
     Renderer(sql, rows).remove(true);
@@ -161,6 +166,10 @@ void QueryCore::update_returning(std::span<const NewValue> values, const RowTarg
 }
 
 std::uint64_t QueryCore::run_update(std::span<const NewValue> values, const RowTarget* returning) const {
+  return model_->base ? update_extended(values, returning) : update_own(values, returning);
+}
+
+std::uint64_t QueryCore::update_own(std::span<const NewValue> values, const RowTarget* returning) const {
   std::vector<FieldError> errors;
   std::vector<std::pair<std::size_t, std::int64_t>> references;
   for (const NewValue& value : values) {

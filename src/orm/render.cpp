@@ -54,8 +54,19 @@ std::size_t Renderer::join(std::size_t parent, const Hop& hop, bool optional) {
 
 std::size_t Renderer::follow(std::span<const Hop> hops, bool optional) {
   std::size_t at = 0;
-  for (const Hop& hop : hops) at = join(at, hop, optional);
+  for (const Hop& hop : hops) at = join(owner_of(at, hop.column), hop, optional);
   return at;
+}
+
+std::size_t Renderer::join_base(std::size_t at) { return join(at, model_of(at).to_base, false); }
+
+std::size_t Renderer::owner_of(std::size_t at, std::string_view column) {
+  const ModelInfo& model = model_of(at);
+  if (!model.base ||
+      std::ranges::find(model.table.columns, column, &Column::name) != model.table.columns.end()) {
+    return at;
+  }
+  return owner_of(join_base(at), column);
 }
 
 /// The id of a referred row is in the referring one.
@@ -66,7 +77,9 @@ std::span<const Hop> Renderer::needed_hops(const ColumnPath& path) {
 
 void Renderer::join_optionally(const Node& node) {
   if (const auto* const column = std::get_if<ColumnNode>(&node.content)) {
-    follow(needed_hops(*column->path), true);
+    const auto hops = needed_hops(*column->path);
+    const bool of_referring = hops.size() < column->path->hops.size();
+    owner_of(follow(hops, true), of_referring ? column->path->hops.back().column : column->path->column);
   } else {
     for_each_child(node, [this](const Node& child) { join_optionally(child); });
   }
@@ -79,6 +92,9 @@ void Renderer::write_select_list(std::size_t join) {
     first = false;
     sql_.column(alias_of(join), column.name);
   }
+  if (!model_of(join).base) return;
+  sql_ << ", ";
+  write_select_list(join_base(join));
 }
 
 void Renderer::write_from() {
@@ -99,6 +115,10 @@ void Renderer::write_from() {
 void Renderer::write_where() {
   sql_ << " WHERE TRUE";
   write_scope_condition(sql_, root_, model_, changing_ ? writing(scope_) : scope_);
+  for (std::size_t at = 0; has_retired_base(model_of(at)) && !scope_.with_retired;) {
+    at = join_base(at);
+    write_retired_condition(sql_, alias_of(at), model_of(at), scope_);
+  }
   if (first_per_) {
     write_first_per();
     return;
@@ -175,6 +195,12 @@ void Renderer::write_lock() {
   if (!lock_ || sql_.sqlite()) return;
   sql_ << (lock_->strength == LockStrength::update ? " FOR UPDATE OF " : " FOR SHARE OF ");
   sql_.alias(root_);
+  for (std::size_t i = 0, at = 0; i < joins_.size(); ++i) {  // and what it extends, as far as it is there
+    if (joins_[i].parent != at || joins_[i].hop != &model_of(at).to_base) continue;
+    at = i + 1;
+    sql_ << ", ";
+    sql_.alias(alias_of(at));
+  }
   if (lock_->wait == LockWait::skip_locked) sql_ << " SKIP LOCKED";
   if (lock_->wait == LockWait::fail) sql_ << " NOWAIT";
 }
@@ -184,7 +210,7 @@ std::vector<std::size_t> Renderer::join_loaded() {
   for (const auto& hops : with_) {
     std::size_t at = 0;
     for (const Hop& hop : hops) {
-      at = join(at, hop, true);
+      at = join(owner_of(at, hop.column), hop, true);
       if (std::ranges::find(loaded, at) == loaded.end()) loaded.push_back(at);
     }
   }
@@ -193,12 +219,12 @@ std::vector<std::size_t> Renderer::join_loaded() {
 
 std::size_t Renderer::write_loaded(const std::vector<std::size_t>& loaded, std::vector<LoadNode>* loads) {
   std::vector<std::size_t> first_columns(joins_.size() + 1, 0);
-  std::size_t columns = model_.columns.size();
+  std::size_t columns = model_.width;
   for (const std::size_t at : loaded) {
     sql_ << ", ";
     write_select_list(at);
     first_columns[at] = columns;
-    columns += model_of(at).columns.size();
+    columns += model_of(at).width;
   }
   if (!loads) return columns;
   const auto collect = [&](const auto& self, std::size_t parent) -> std::vector<LoadNode> {
@@ -210,6 +236,11 @@ std::size_t Renderer::write_loaded(const std::vector<std::size_t>& loaded, std::
       const auto column = std::ranges::find(referring, join.hop->column, &Column::name);
       nodes.push_back(
           {static_cast<std::size_t>(column - referring.begin()), first_columns[at], self(self, at)});
+    }
+    if (model_of(parent).base) {
+      if (auto of_base = self(self, join_base(parent)); !of_base.empty()) {
+        nodes.push_back({no_column, 0, std::move(of_base)});
+      }
     }
     return nodes;
   };

@@ -95,6 +95,9 @@ class Renderer {
   const std::string& id_column() const { return model_.table.columns[model_.id].name; }
   std::size_t join(std::size_t parent, const Hop& hop, bool optional);
   std::size_t follow(std::span<const Hop> hops, bool optional);
+  /// Where that column of a row is: in the row of its model, or in that of a model that it extends.
+  std::size_t owner_of(std::size_t at, std::string_view column);
+  std::size_t join_base(std::size_t at);
   static std::span<const Hop> needed_hops(const ColumnPath& path);
   /// Joins for what the value needs so that no row is lost by it.
   void join_optionally(const Node& node);

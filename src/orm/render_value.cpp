@@ -91,9 +91,9 @@ const Pattern& pattern_of(Function function) {
 
 void Renderer::write_column(const ColumnPath& path) {
   const auto hops = needed_hops(path);
-  const std::size_t at = follow(hops, false);
   const bool of_referring = hops.size() < path.hops.size();
   const std::string_view column = of_referring ? path.hops.back().column : path.column;
+  const std::size_t at = owner_of(follow(hops, false), column);
   const auto& columns = model_of(at).table.columns;
   if (std::ranges::none_of(columns, [&](const Column& each) { return each.name == column; })) {
     throw Error(ErrorKind::internal,

@@ -75,10 +75,11 @@ std::vector<std::string> row_security_sql(const std::vector<const ModelInfo*>& m
   for (const ModelInfo* const model : models) {
     const std::string table = ddl::quote(model->table.name);
     statements.push_back(fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}", table, role));
-    statements.push_back(fmt::format(
-        "DO $$ BEGIN EXECUTE 'GRANT USAGE, SELECT ON SEQUENCE ' || pg_get_serial_sequence({}, {}) || ' TO "
-        "{}'; END $$",
-        ddl::literal(table), ddl::literal(model->table.columns[model->id].name), role));
+    if (!model->base)
+      statements.push_back(fmt::format(
+          "DO $$ BEGIN EXECUTE 'GRANT USAGE, SELECT ON SEQUENCE ' || pg_get_serial_sequence({}, {}) || ' TO "
+          "{}'; END $$",
+          ddl::literal(table), ddl::literal(model->table.columns[model->id].name), role));
     const Conditions conditions = conditions_for(*model);
     if (conditions.reads.empty()) continue;
     statements.push_back(fmt::format("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", table));

@@ -15,15 +15,38 @@ namespace {
 
 constexpr Sql::Alias root{0};
 
+/// The row, and behind it the rows of the models that it extends: aliases follow each other.
 void write_select(Sql& sql, const ModelInfo& model) {
   sql << "SELECT ";
-  for (const Column& column : model.table.columns) {
-    if (&column != model.table.columns.data()) sql << ", ";
-    sql.column(root, column.name);
+  Sql::Alias alias = root;
+  for (const ModelInfo* part = &model; part; part = part->base ? &part->base() : nullptr) {
+    for (const Column& column : part->table.columns) {
+      if (alias.number != root.number || &column != part->table.columns.data()) sql << ", ";
+      sql.column(alias, column.name);
+    }
+    ++alias.number;
   }
   sql << " FROM ";
   sql.name(model.table.name) << " ";
-  sql.alias(root) << " WHERE ";
+  sql.alias(root);
+  alias = root;
+  for (const ModelInfo* part = &model; part->base; part = &part->base()) {
+    const ModelInfo& base = part->base();
+    sql << " JOIN ";
+    sql.name(base.table.name) << " ";
+    sql.alias({alias.number + 1}) << " ON ";
+    sql.column({alias.number + 1}, column_name_at(base, base.id)) << " = ";
+    sql.column(alias, column_name_at(*part, part->id));
+    ++alias.number;
+  }
+  sql << " WHERE ";
+}
+
+void write_retired_conditions_of_bases(Sql& sql, const ModelInfo& model, const ScopeData& scope) {
+  Sql::Alias alias = root;
+  for (const ModelInfo* part = &model; part->base; part = &part->base()) {
+    write_retired_condition(sql, {++alias.number}, part->base(), scope);
+  }
 }
 
 bool decode_one(const ScopeData& scope, const ModelInfo& model, Sql& sql, void* into) {
@@ -43,6 +66,7 @@ db::Statement find_statement(const ScopeData& scope, const ModelInfo& model, Id 
   sql.column(root, column_name_at(model, model.id)) << " = ";
   sql.bind(id.value);
   write_scope_condition(sql, root, model, scope);
+  write_retired_conditions_of_bases(sql, model, scope);
   return std::move(sql).take(db::Access::read);
 }
 
@@ -91,6 +115,7 @@ void lock_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into)
 }
 
 bool remove_row(const ScopeData& scope, const ModelInfo& model, Id id) {
+  if (model.base) return remove_extended(scope, model, id);
   Sql sql(scope.db->dialect());
   sql << "DELETE FROM ";
   sql.name(model.table.name) << " AS ";

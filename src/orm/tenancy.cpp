@@ -108,6 +108,10 @@ void write_tenant_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, 
 
 void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
   write_tenant_condition(sql, table, model, scope);
+  write_retired_condition(sql, table, model, scope);
+}
+
+void write_retired_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
   if (model.retired == no_column || scope.with_retired) return;
   sql << " AND ";
   sql.column(table, column_at(model, model.retired)) << " IS NULL";

@@ -19,6 +19,9 @@ ScopeData writing(const ScopeData& scope);
 /// Writes " AND <rows of the model that the scope sees>": the same, without retired ones unless asked for.
 void write_scope_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope);
 
+/// Writes " AND <not retired>" unless retired ones are asked for, or the model has none.
+void write_retired_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope);
+
 /// A row that refers to others, as SQL: its tenant columns, or bound values.
 struct OwnerRow {
   const ModelInfo& model;

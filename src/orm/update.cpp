@@ -22,31 +22,37 @@ constexpr Sql::Alias root{0};
               "Somebody else has changed this meanwhile");
 }
 
+}  // namespace
+
 /// The row as the scope has it now, for the message about an update that found nothing.
-bool row_is_there(const ScopeData& scope, const ModelInfo& model, const void* object) {
+bool row_is_there(const ScopeData& scope, const ModelInfo& model, Id id) {
   Sql sql(scope.db->dialect());
   sql << "SELECT 1 FROM ";
   sql.name(model.table.name) << " ";
   sql.alias(root) << " WHERE ";
   sql.column(root, column_name_at(model, model.id)) << " = ";
-  sql.bind(id_in(model, model.id, object).value);
+  sql.bind(id.value);
   write_tenant_condition(sql, root, model, writing(scope));
   bool found = false;
   scope.db->execute(std::move(sql).take(db::Access::read), [&](const db::Row&) { found = true; });
   return found;
 }
 
-}  // namespace
-
 void update_row(const ScopeData& scope, const ModelInfo& model, void* object,
                 std::span<const std::string_view> members) {
+  if (model.base) return update_extended(scope, model, {object, 1, 0}, members, false);
+  update_own_row(scope, model, object, members);
+}
+
+void update_own_row(const ScopeData& scope, const ModelInfo& model, void* object,
+                    std::span<const std::string_view> members) {
   const Id id = id_in(model, model.id, object);
   if (!id) {
     throw Error(ErrorKind::internal,
                 fmt::format("update(): a row of {} has no id: insert() it first", model.table.name));
   }
   refuse_foreign_row(scope, model, object);
-  set_automatic_fields(model, object, scope.clock->now(), false);
+  set_automatic_fields(scope, model, object, scope.clock->now(), false);
   std::vector<FieldError> errors;
   std::vector<Written> values;
   for (const std::size_t column : columns_to_update(model, members)) {
@@ -55,7 +61,7 @@ void update_row(const ScopeData& scope, const ModelInfo& model, void* object,
   if (!errors.empty()) throw ValidationError(std::move(errors));
   const std::size_t version = version_column(model);
   if (values.empty() && version == no_column) {
-    if (!row_is_there(scope, model, object)) throw_no_row(model, id);
+    if (!row_is_there(scope, model, id)) throw_no_row(model, id);
     return;
   }
 
@@ -108,12 +114,15 @@ void update_row(const ScopeData& scope, const ModelInfo& model, void* object,
     }
     return;
   }
-  if (!row_is_there(scope, model, object)) throw_no_row(model, id);
+  if (!row_is_there(scope, model, id)) throw_no_row(model, id);
   explain_references(scope, model, values, object);
   throw_changed(model, id.value);
 }
 
 bool retire_row(const ScopeData& scope, const ModelInfo& model, Id id, bool retired) {
+  if (model.retired == no_column && has_retired_base(model)) {
+    return row_is_there(scope, model, id) && retire_row(scope, model.base(), id, retired);
+  }
   if (model.retired == no_column) {
     throw Error(ErrorKind::internal, fmt::format("{} has no field that is orm::retired", model.type_name));
   }
@@ -157,9 +166,16 @@ std::vector<std::string_view> changed_members(const ModelInfo& model, const void
   std::vector<std::string_view> members;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
     const ColumnInfo& column = model.columns[i];
-    if (i == model.id || i == model.site || i == model.provider) continue;
+    if (i == model.id || i == model.site || i == model.provider || i == model.kind) continue;
     if (column.row_version || column.auto_now || column.auto_now_add || column.generated) continue;
     if (!(column.get(before) == column.get(after))) members.push_back(column.member);
+  }
+  if (!model.base) return members;
+  const auto part = [&model](const void* object) {
+    return model.as_base(const_cast<void*>(object));  // NOLINT: only read
+  };
+  for (const std::string_view member : changed_members(model.base(), part(before), part(after))) {
+    members.push_back(member);
   }
   return members;
 }
@@ -276,6 +292,12 @@ void check_references_of_rows(const ScopeData& scope, const ModelInfo& model, Ob
 void update_rows(const ScopeData& scope, const ModelInfo& model, Objects objects,
                  std::span<const std::string_view> members) {
   if (objects.count == 0) return;
+  if (model.base) return update_extended(scope, model, objects, members, true);
+  update_own_rows(scope, model, objects, members);
+}
+
+void update_own_rows(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                     std::span<const std::string_view> members) {
   const std::vector<std::size_t> columns = columns_to_update(model, members);
   std::vector<FieldError> errors;
   std::vector<std::int64_t> ids;
@@ -289,7 +311,7 @@ void update_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
     }
     ids.push_back(id.value);
     refuse_foreign_row(scope, model, objects[i]);
-    set_automatic_fields(model, objects[i], now, false);
+    set_automatic_fields(scope, model, objects[i], now, false);
     const std::string prefix = fmt::format("[{}].", i);
     for (const std::size_t column : columns) checked_value(model, column, objects[i], prefix, errors);
   }
@@ -317,7 +339,7 @@ void update_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
         for (std::size_t i = 0; i < part.count; ++i) {
           const std::int64_t id = ids[first + i];
           if (std::ranges::binary_search(updated, id)) continue;
-          if (!row_is_there(scope, model, part[i])) throw_no_row(model, Id(id));
+          if (!row_is_there(scope, model, Id(id))) throw_no_row(model, Id(id));
           throw_changed(model, id);
         }
       }

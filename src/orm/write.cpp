@@ -53,7 +53,11 @@ void explain_references(const ScopeData& scope, const ModelInfo& model, const st
   }
 }
 
-void set_automatic_fields(const ModelInfo& model, void* object, Timestamp now, bool is_new) {
+void set_automatic_fields(const ScopeData& scope, const ModelInfo& model, void* object, Timestamp now,
+                          bool is_new) {
+  if (is_new && model.kind != no_column) {
+    model.columns[model.kind].set(object, std::string(scope.row_kind));
+  }
   for (const ColumnInfo& column : model.columns) {
     if (column.auto_now || (column.auto_now_add && is_new)) column.set(object, now);
     if (column.row_version && is_new) column.set(object, std::int64_t{1});
@@ -62,16 +66,16 @@ void set_automatic_fields(const ModelInfo& model, void* object, Timestamp now, b
 
 std::vector<Written> prepare_new(const ScopeData& scope, const ModelInfo& model, void* object,
                                  std::string_view prefix, std::vector<FieldError>& errors) {
-  if (id_in(model, model.id, object)) {
+  if (!model.base && id_in(model, model.id, object)) {
     throw Error(ErrorKind::internal, fmt::format("insert(): a row of {} has an id already: {}",
                                                  model.table.name, id_in(model, model.id, object).value));
   }
   adopt_row(scope, model, object);
-  set_automatic_fields(model, object, scope.clock->now(), true);
+  set_automatic_fields(scope, model, object, scope.clock->now(), true);
   std::vector<Written> values;
   values.reserve(model.columns.size());
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (i == model.id || model.columns[i].generated) continue;
+    if (!is_inserted(model, i)) continue;
     values.push_back({i, checked_value(model, i, object, prefix, errors)});
   }
   return values;
@@ -166,8 +170,8 @@ std::vector<std::size_t> columns_to_update(const ModelInfo& model,
   std::vector<std::size_t> columns;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
     const ColumnInfo& column = model.columns[i];
-    const bool fixed =
-        i == model.id || i == model.site || i == model.provider || column.row_version || column.generated;
+    const bool fixed = i == model.id || i == model.site || i == model.provider || i == model.kind ||
+                       column.row_version || column.generated;
     const bool named = std::ranges::find(members, column.member) != members.end();
     if (fixed && named) {
       throw Error(ErrorKind::internal, fmt::format("update(): {} is kept by every row", column.spelled));

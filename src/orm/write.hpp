@@ -34,7 +34,8 @@ void write_reference_exists(Sql& sql, std::size_t number, const ModelInfo& targe
 void explain_references(const ScopeData& scope, const ModelInfo& model, const std::vector<Written>& values,
                         const void* object);
 
-void set_automatic_fields(const ModelInfo& model, void* object, Timestamp now, bool is_new);
+void set_automatic_fields(const ScopeData& scope, const ModelInfo& model, void* object, Timestamp now,
+                          bool is_new);
 
 /// The values of a new row, its tenant and automatic fields set.
 std::vector<Written> prepare_new(const ScopeData& scope, const ModelInfo& model, void* object,
@@ -48,6 +49,30 @@ void check_references(const ScopeData& scope, const ModelInfo& model, Objects ob
 std::vector<std::size_t> unique_columns(const ModelInfo& model, Key key);
 
 std::size_t version_column(const ModelInfo& model);
+
+/// Whether that column comes with a new row: all but generated ones, and ids that the database gives.
+inline bool is_inserted(const ModelInfo& model, std::size_t column) {
+  return !model.columns[column].generated && (column != model.id || model.base);
+}
+
+/// Whether the scope may change such a row of the model's own table.
+bool row_is_there(const ScopeData& scope, const ModelInfo& model, Id id);
+
+// inherit.cpp: rows of models that extend others, both parts in one transaction.
+void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many);
+void update_extended(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                     std::span<const std::string_view> members, bool many);
+bool remove_extended(const ScopeData& scope, const ModelInfo& model, Id id);
+/// The parts of objects that are of the model they extend.
+Objects bases_of(const ModelInfo& model, Objects objects);
+
+/// The own part alone; the ids are those of the base's rows.
+void insert_own_row(const ScopeData& scope, const ModelInfo& model, void* object);
+void insert_own_rows(const ScopeData& scope, const ModelInfo& model, Objects objects);
+void update_own_row(const ScopeData& scope, const ModelInfo& model, void* object,
+                    std::span<const std::string_view> members);
+void update_own_rows(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                     std::span<const std::string_view> members);
 
 /// Columns that update() writes: all that a row may change, or those named.
 std::vector<std::size_t> columns_to_update(const ModelInfo& model, std::span<const std::string_view> members);

@@ -54,6 +54,7 @@ struct AutoNowAdd {};
 struct RowVersion {};
 struct ProviderOrSystem {};
 struct Retired {};
+struct RowKind {};
 struct MaxLength {
   std::size_t characters;
 };
@@ -81,6 +82,9 @@ inline constexpr ProviderOrSystem provider_or_system{};
 /// A std::optional<Timestamp>: the row is retired since then. Queries, get() and find() see no retired rows
 /// unless asked (Query::with_retired()); references to them still load. BasicScope::retire() sets it.
 inline constexpr Retired retired{};
+/// A std::string of a model that others extend (inherit.hpp): which of them the row is; empty for a row of
+/// this model alone. Set at insert.
+inline constexpr RowKind row_kind{};
 /// An index on this column alone.
 inline constexpr Indexed indexed{};
 /// A Timestamp set at insert, and at every write.
@@ -137,13 +141,20 @@ struct ChangeLogEntry {};
 /// change_log.hpp.
 constexpr ChangeLogEntry change_log() { return {}; }
 
+/// See inherit.hpp.
+template <class Base>
+struct ExtendsEntry {
+  using base = Base;
+  std::string_view kind;
+};
+
 template <class T, class Fields, class Sets, class Others = std::tuple<>>
 struct ModelDescription {
   using model_type = T;
   std::string_view table;
   Fields fields;  ///< tuple of mpf::Field, the id among them
   Sets sets;      ///< tuple of unique sets, indexes and checks
-  Others others;  ///< tuple of relations and ChangeLogEntry
+  Others others;  ///< tuple of relations, ChangeLogEntry and ExtendsEntry, with those of the base
 };
 
 namespace detail {
@@ -163,8 +174,35 @@ inline constexpr bool is_set<IndexEntry<is_unique, Options, Members...>> = true;
 template <class Condition>
 inline constexpr bool is_set<CheckEntry<Condition>> = true;
 
+template <class>
+inline constexpr bool is_extends = false;
+template <class Base>
+inline constexpr bool is_extends<ExtendsEntry<Base>> = true;
+
 template <class Entry>
-inline constexpr bool is_other = is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry>;
+inline constexpr bool is_other =
+    is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry> || is_extends<Entry>;
+
+/// The model that T extends; void if none.
+template <class... Entries>
+struct BaseIn {
+  using type = void;
+};
+template <class Base, class... Rest>
+struct BaseIn<ExtendsEntry<Base>, Rest...> {
+  using type = Base;
+};
+template <class First, class... Rest>
+struct BaseIn<First, Rest...> : BaseIn<Rest...> {};
+template <class Others>
+struct BaseAmong;
+template <class... Entries>
+struct BaseAmong<std::tuple<Entries...>> : BaseIn<Entries...> {};
+template <class T>
+using base_model_of =
+    typename BaseAmong<std::remove_cvref_t<decltype(reflect::description_of<T>.others)>>::type;
+template <class T>
+inline constexpr bool has_base = !std::is_void_v<base_model_of<T>>;
 
 template <auto A, auto B>
 inline constexpr bool same_member = false;
@@ -196,6 +234,7 @@ struct FieldCheck<T, Field<Member, Options...>> {
                 "provider_or_system is for a std::optional<orm::Ref>");
   static_assert(!has<Retired> || std::is_same_v<type, std::optional<Timestamp>>,
                 "retired is for std::optional<Timestamp> fields");
+  static_assert(!has<RowKind> || std::is_same_v<type, std::string>, "row_kind is for a std::string field");
   static_assert(!has<MaxLength> || std::is_same_v<bare<type>, std::string>,
                 "max_length is for std::string fields");
   static_assert(!has<DeleteRule> || is_ref<bare<type>>, "on_delete is for orm::Ref fields");
@@ -205,6 +244,26 @@ struct FieldCheck<T, Field<Member, Options...>> {
                 "the database cannot generate ids and references");
   static_assert(!has<RowVersion> || std::is_same_v<type, std::int64_t>,
                 "row_version is for std::int64_t fields");
+  static constexpr bool value = true;
+};
+
+template <class Base>
+consteval bool tells_kinds() {
+  if constexpr (reflect::has_model<Base>) {
+    return std::apply(
+        [](const auto&... field) { return (std::decay_t<decltype(field)>::template has<RowKind> || ...); },
+        reflect::description_of<Base>.fields);
+  } else {
+    return true;  // that is said already
+  }
+}
+template <class T, class Base>
+struct FieldCheck<T, ExtendsEntry<Base>> {
+  static_assert(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>,
+                "extends<Base>() is for structs that derive from that model");
+  static_assert(reflect::has_model<Base>, "extends<Base>() needs a model: Base has no static model()");
+  static_assert(tells_kinds<Base>(),
+                "the model that extends<Base>() names needs a std::string field with orm::row_kind");
   static constexpr bool value = true;
 };
 
@@ -245,28 +304,42 @@ constexpr auto if_other(const Entry& entry) {
 
 template <class T, class... Entries>
 constexpr auto model_fields(const Entries&... entries) {
-  if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
+  using Base = typename BaseIn<Entries...>::type;
+  if constexpr (reflect::has_model<Base>) {
+    return std::tuple_cat(reflect::description_of<Base>.fields, if_field(entries)...);
+  } else if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
     return std::tuple_cat(if_field(entries)...);
   } else {
     return std::tuple_cat(std::tuple(Field<&T::id>{}), if_field(entries)...);
   }
 }
 
+template <class... Entries>
+constexpr auto model_others(const Entries&... entries) {
+  using Base = typename BaseIn<Entries...>::type;
+  if constexpr (reflect::has_model<Base>) {
+    // The own base comes first, and is the one that counts.
+    return std::tuple_cat(if_other(entries)..., reflect::description_of<Base>.others);
+  } else {
+    return std::tuple_cat(if_other(entries)...);
+  }
+}
+
 }  // namespace detail
 
 /// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(), check(),
-/// the relations many<…>(), links<…>() and linked<…>(), and change_log().
+/// the relations many<…>(), links<…>() and linked<…>(), change_log() and extends<…>().
 template <class T, class... Entries>
 constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
   static_assert(
       ((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
       "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), check(…), many<…>(), links<…>(), "
-      "linked<…>() and change_log()");
+      "linked<…>(), change_log() and extends<…>()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);
-  auto others = std::tuple_cat(detail::if_other(entries)...);
+  auto others = detail::model_others(entries...);
   return ModelDescription<T, decltype(fields), decltype(sets), decltype(others)>{table, fields, sets, others};
 }
 

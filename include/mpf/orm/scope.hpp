@@ -34,6 +34,11 @@ template <class T, auto... Members>
 struct CheckMembers : std::true_type {
   static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
 };
+template <class T>
+struct CheckOneTable : std::true_type {
+  static_assert(!has_base<T>,
+                "a row of this model lies in two tables: look for it first, then insert() or update() it");
+};
 template <auto... Members>
 inline constexpr std::string_view member_names[] = {member_name<Members>...};
 
@@ -118,7 +123,7 @@ class BasicScope {
   /// All or none, in few statements. ValidationError (unique) for two rows with the same key.
   template <auto First, auto... Rest, class T>
   void upsert_many(std::span<T> rows) const {
-    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
     upsert_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, member_names<First, Rest...>);
   }
   template <auto First, auto... Rest, class T>
@@ -130,7 +135,7 @@ class BasicScope {
   /// stored. However many do it at once, one row comes of it. A retired row counts as there.
   template <auto First, auto... Rest, class T>
   std::pair<T, bool> get_or_create(T row) const {
-    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
     const ModelInfo& model = model_info<T>();
     constexpr Key key = member_names<First, Rest...>;
     adopt(data_, model, &row);

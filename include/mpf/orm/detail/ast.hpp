@@ -21,14 +21,6 @@ namespace mpf::orm::detail {
 struct Node;
 using NodePtr = std::shared_ptr<const Node>;
 
-/// A reference that a path follows.
-struct Hop {
-  std::string_view column;   ///< "author_id"
-  std::string_view spelled;  ///< "Article::author"
-  bool nullable = false;
-  ModelGetter target = nullptr;
-};
-
 /// From the queried model over references to a column. Static data.
 struct ColumnPath {
   std::span<const Hop> hops;

@@ -30,6 +30,8 @@ struct ScopeData {
   std::shared_ptr<db::Database> view = {};  ///< keeps the scope's own view of the database, if it has one
   bool with_retired = false;
   bool writing = false;
+  /// Of the row that is stored as part of one of a model that extends it.
+  std::string_view row_kind = {};
   bool unfiltered = false;  ///< sees all tenants: only for tests of tests that look for leaks
 };
 
@@ -141,6 +143,10 @@ class QueryCore {
  private:
   QueryCore extended(Clause clause) const;
   std::uint64_t run_update(std::span<const NewValue> values, const RowTarget* returning) const;
+  std::uint64_t update_own(std::span<const NewValue> values, const RowTarget* returning) const;
+  /// Of rows of a model that extends another, both parts.
+  std::uint64_t update_extended(std::span<const NewValue> values, const RowTarget* returning) const;
+  std::uint64_t remove_extended(const RowTarget* returning) const;
 
   ScopeData scope_;
   const ModelInfo* model_;

@@ -18,10 +18,20 @@ namespace mpf::orm::detail {
 struct ModelInfo;
 using ModelGetter = const ModelInfo& (*)();
 
+/// A reference that a path follows.
+struct Hop {
+  std::string_view column;   ///< "author_id"
+  std::string_view spelled;  ///< "Article::author"
+  bool nullable = false;
+  ModelGetter target = nullptr;
+};
+
+inline constexpr std::size_t no_column = static_cast<std::size_t>(-1);
+
 /// A reference that a query loads, where its row's columns begin in the result, and what it loads of that
 /// row.
 struct LoadNode {
-  std::size_t column = 0;        ///< of the referring model
+  std::size_t column = 0;        ///< of the referring model; none: these are of the part that is the base
   std::size_t first_column = 0;  ///< of the result
   std::vector<LoadNode> children;
 };
@@ -42,8 +52,6 @@ struct ColumnInfo {
   void (*write)(const void* object, db::RowWriter& writer) = nullptr;
 };
 
-inline constexpr std::size_t no_column = static_cast<std::size_t>(-1);
-
 struct ModelInfo {
   std::string_view type_name;
   Table table;
@@ -52,7 +60,15 @@ struct ModelInfo {
   std::size_t site = no_column;      ///< the tenant field
   std::size_t provider = no_column;  ///< nullable: null is the system's row
   std::size_t retired = no_column;
+  std::size_t kind = no_column;  ///< of a model that others extend: which of them a row is
   bool change_log = false;
+  /// Where rows are rows of another model with more to them: that model, how its part of an object is found,
+  /// and what these rows are called among its rows.
+  ModelGetter base = nullptr;
+  void* (*as_base)(void* object) = nullptr;
+  std::string_view base_kind;
+  Hop to_base;                       ///< by the id, which both rows share
+  std::size_t width = 0;             ///< columns of a row as it is read: the own ones, then those of the base
   ModelGetter site_model = nullptr;  ///< what the tenant field refers to
   void (*decode)(void* object, const db::Row& row, std::size_t first_column) = nullptr;
 
@@ -61,6 +77,9 @@ struct ModelInfo {
 
 /// Completes the table: names of indexes, those that references need.
 void finish_table(ModelInfo& info);
+
+/// Whether rows are retired by what a model that this one extends says.
+bool has_retired_base(const ModelInfo& model);
 
 /// Decodes a joined row, unless it is absent, and what was loaded along with it.
 void load_children(void* object, const db::Row& row, const ModelInfo& model,
@@ -156,6 +175,8 @@ void set_member(void* object, const db::Param& value) {
     member = std::get<Timestamp>(value);
   } else if constexpr (std::same_as<Type, std::int64_t>) {
     member = std::get<std::int64_t>(value);
+  } else if constexpr (std::same_as<Type, std::string>) {
+    member = std::get<std::string>(value);
   }
 }
 
@@ -175,12 +196,23 @@ void load_member(void* object, const db::Row& row, const LoadNode& node) {
   }
 }
 
+/// Whether the field is a column of T's own table: not of the base's, but what both have.
+template <class T, class F>
+consteval bool is_own_field() {
+  if constexpr (has_base<T>) {
+    constexpr bool shared = same_member<F::pointer, &T::id> || F::template has<Tenant> ||
+                            F::template has<ProviderTenant> || F::template has<ProviderOrSystem>;
+    return shared || !is_described<base_model_of<T>, F::pointer>();
+  } else {
+    return true;
+  }
+}
+
 template <class T>
-void decode(void* object, const db::Row& row, std::size_t first_column) {
-  T& into = *static_cast<T*>(object);
-  std::size_t column = first_column;
+std::size_t decode_into(T& into, const db::Row& row, std::size_t column) {
   for_each_field<T>([&](const auto& field) {
     using F = std::remove_cvref_t<decltype(field)>;
+    if constexpr (!is_own_field<T, F>()) return;
     auto& member = into.*F::pointer;
     read_column(row, column++, member);
     if constexpr (is_ref<typename F::type>) {
@@ -189,7 +221,16 @@ void decode(void* object, const db::Row& row, std::size_t first_column) {
       if (member) member->bind(spelled_pointer<F::pointer>());
     }
   });
+  if constexpr (has_base<T>) {
+    column = decode_into<base_model_of<T>>(into, row, column);
+  }
   bind_sets(into);
+  return column;
+}
+
+template <class T>
+void decode(void* object, const db::Row& row, std::size_t first_column) {
+  decode_into(*static_cast<T*>(object), row, first_column);
 }
 
 /// The column of the field with that option; empty where there is none, or it is no reference that is always
@@ -272,9 +313,16 @@ void add_column(ModelInfo& info, const F& field) {
   if constexpr (same_member<member, &T::id>) {
     column.primary_key = true;
     info.id = index;
+    if constexpr (has_base<T>) {
+      using Base = base_model_of<T>;
+      constexpr SharedTenant tenant = shared_tenant<T, Base>();
+      column.references = Reference{std::string(Base::model().table), "id", OnDelete::cascade,
+                                    std::string(tenant.own), std::string(tenant.target)};
+    }
   }
+  if constexpr (F::template has<RowKind>) info.kind = index;
   if constexpr (std::same_as<typename F::type, Id> || is_ref<Type> || std::same_as<Type, Timestamp> ||
-                std::same_as<typename F::type, std::int64_t>) {
+                std::same_as<typename F::type, std::int64_t> || F::template has<RowKind>) {
     described.set = &set_member<member, T>;
   }
   if constexpr (is_ref<Type>) {
@@ -375,7 +423,18 @@ const ModelInfo& model_info() {
     built.type_name = type_name_of<T>();
     built.table.name = description.table;
     built.decode = &decode<T>;
-    std::apply([&](const auto&... field) { (add_column<T>(built, field), ...); }, description.fields);
+    for_each_field<T>([&](const auto& field) {
+      if constexpr (is_own_field<T, std::remove_cvref_t<decltype(field)>>()) add_column<T>(built, field);
+    });
+    built.width = built.columns.size();
+    if constexpr (has_base<T>) {
+      using Base = base_model_of<T>;
+      built.base = &model_info<Base>;
+      built.as_base = [](void* object) -> void* { return static_cast<Base*>(static_cast<T*>(object)); };
+      built.base_kind = std::get<ExtendsEntry<Base>>(description.others).kind;
+      built.to_base = {"id", built.type_name, false, built.base};
+      built.width += built.base().width;
+    }
     std::apply([&](const auto&... set) { (add_set<T>(built, set), ...); }, description.sets);
     built.change_log = has_change_log<T>;
     finish_table(built);
