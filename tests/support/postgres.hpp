@@ -94,6 +94,14 @@ class Postgres {
     return options(name);
   }
 
+  /// One that sorts text as people of a language do, where its columns do not say otherwise.
+  db::PostgresOptions fresh_in_english() {
+    static std::atomic<int> number{0};
+    const std::string name = "english_" + std::to_string(++number);
+    expect(command("createdb --template=template0 --locale-provider=icu --icu-locale=en-US " + name), "ok");
+    return options(name);
+  }
+
   void drop(const std::string& database) { expect(command("dropdb " + database), "ok"); }
 
   /// Ends the server as kill -9 does: nothing is written, connections break.
