@@ -25,7 +25,8 @@ void split_sql(const std::string& sql, const Name& name, const Other& other) {
     if (mark == std::string::npos) break;
     std::size_t end = sql.find(sql[mark], mark + 1);
     if (end == std::string::npos) break;
-    if (sql[mark] == '"') {
+    const bool collation = std::string_view(sql).substr(at, mark - at).ends_with("COLLATE ");
+    if (sql[mark] == '"' && !collation) {
       other(std::string_view(sql).substr(at, mark - at));
       name(sql.substr(mark + 1, end - mark - 1));
     } else {

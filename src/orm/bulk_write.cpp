@@ -88,7 +88,7 @@ class ReservedIds {
   /// The transaction is the only writer, so what follows the largest id is free; SQLite moves the sequence of
   /// the table on by itself.
   void from_sqlite(const ScopeData& scope, const ModelInfo& model) {
-    Sql sql(scope.db->dialect());
+    Sql sql(scope);
     const std::string& id = model.table.columns[model.id].name;
     sql << "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = ";
     sql.bind(model.table.name);
@@ -104,7 +104,7 @@ class ReservedIds {
 
   /// The numbers mostly follow each other; where others took some meanwhile, they come in several ranges.
   void from_postgres(const ScopeData& scope, const ModelInfo& model, std::size_t count) {
-    Sql sql(scope.db->dialect());
+    Sql sql(scope);
     sql << "SELECT min(v), count(*) FROM (SELECT v, v - row_number() OVER (ORDER BY v) AS island FROM "
            "(SELECT "
            "nextval(CAST(pg_get_serial_sequence(";

@@ -131,7 +131,7 @@ void append_json(JsonWriter& json, const db::Row& row, std::size_t i, const Colu
 }  // namespace
 
 void Recorder::read(const std::function<void(Sql&)>& which, bool lock, Rows& into) {
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   sql << "SELECT ";
   for (const Column& column : model_.table.columns) {
     if (&column != model_.table.columns.data()) sql << ", ";
@@ -269,7 +269,7 @@ std::vector<Change> read_changes(const ScopeData& scope, const ModelInfo& model,
   }
   // A provider's view of what belongs to its sites.
   std::vector<std::int64_t> sites;
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   const ModelInfo& site = model.site_model();
   sql << "SELECT ";
   sql.column(root, column_name_at(site, site.id)) << " FROM ";

@@ -50,6 +50,19 @@ bool fits_pattern(std::string_view text, std::string_view pattern) {
 
 namespace {
 
+/// The columns that a rule names.
+std::vector<std::string> columns_in(const Table& table, const SqlText& rule) {
+  std::vector<std::pair<std::size_t, std::string>> found;
+  for (const Column& column : table.columns) {
+    const std::size_t at = rule.sqlite.find(ddl::quote(column.name));
+    if (at != std::string::npos) found.emplace_back(at, column.name);
+  }
+  std::ranges::sort(found);
+  std::vector<std::string> columns;
+  for (auto& [at, name] : found) columns.push_back(std::move(name));
+  return columns;
+}
+
 /// The columns that a constraint is about: those the database tells, or those of the constraint of that name.
 std::vector<std::string> columns_of(const Table& table, const db::ConstraintError& error) {
   std::vector<std::string> columns;
@@ -60,6 +73,9 @@ std::vector<std::string> columns_of(const Table& table, const db::ConstraintErro
   if (!columns.empty()) return columns;
   for (const Index& index : table.indexes) {
     if (index.name == error.constraint()) return index.columns;
+  }
+  for (const Check& check : table.checks) {
+    if (check.name == error.constraint()) return columns_in(table, check.condition);
   }
   for (const Column& column : table.columns) {
     if (ddl::reference_name(table.name, column) == error.constraint()) return {column.name};

@@ -1,6 +1,10 @@
 #include <mpf/orm/constraint.hpp>
 
+#include <mpf/orm/ddl.hpp>
+#include <mpf/orm/detail/model_info.hpp>
+
 #include "orm/ddl.hpp"
+#include "orm/search_sql.hpp"
 
 namespace mpf::orm::detail {
 namespace {
@@ -62,6 +66,16 @@ void write_rule(std::string& out, std::string_view left, std::string_view right,
 
 void write_null_rule(std::string& out, std::string_view column, bool is_null) {
   out += ddl::quote(column) + (is_null ? " IS NULL" : " IS NOT NULL");
+}
+
+Index search_index_on(std::string_view table, std::vector<std::string> columns) {
+  std::string document;
+  for (const std::string& column : columns) add_text(document, ddl::quote(column));
+  columns.emplace_back("search");
+  Index index{index_name(table, columns, false), {}, false};
+  index.expressions = {{document, vector_of(words_of(document))}};
+  index.method = IndexMethod::gin;
+  return index;
 }
 
 std::string lowered_sql(std::string_view column) { return "lower(" + ddl::quote(column) + ")"; }

@@ -94,7 +94,7 @@ using Ending = std::function<void(Sql&)>;
 /// The new row's id; none when the database gave none.
 Id store(const ScopeData& scope, const ModelInfo& model, const std::vector<Written>& values,
          const void* object, const Ending& ending) {
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   write_insert_head(sql, model);
   const OwnerRow owner = owner_values(model, object);
   std::size_t checks = 0;
@@ -272,7 +272,7 @@ void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
   const auto run = [&](Recorder* recorder) {
     for (std::size_t first = 0; first < objects.count; first += chunk) {
       const std::size_t end = std::min(objects.count, first + chunk);
-      Sql sql(scope.db->dialect());
+      Sql sql(scope);
       write_insert_head(sql, model);
       sql << "VALUES ";
       for (std::size_t i = first; i < end; ++i) {
@@ -325,7 +325,7 @@ std::uint64_t insert_missing_rows(const ScopeData& scope, const ModelInfo& model
       const std::size_t chunk = rows_per_statement(model.columns.size());
       for (std::size_t first = 0; first < objects.count; first += chunk) {
         const std::size_t end = std::min(objects.count, first + chunk);
-        Sql sql(scope.db->dialect());
+        Sql sql(scope);
         write_insert_head(sql, model);
         sql << "VALUES ";
         for (std::size_t i = first; i < end; ++i) {
@@ -355,7 +355,7 @@ void insert_few(const ScopeData& scope, const ModelInfo& model, Objects objects,
                 const std::vector<std::vector<Written>>& rows, std::vector<std::int64_t>& ids) {
   const std::size_t chunk = rows_per_statement(model.columns.size());
   for (std::size_t first = 0; first < objects.count; first += chunk) {
-    Sql sql(scope.db->dialect());
+    Sql sql(scope);
     write_insert_head(sql, model);
     sql << "VALUES ";
     const std::size_t end = std::min(objects.count, first + chunk);

@@ -18,10 +18,14 @@ namespace mpf::orm::detail {
 
 namespace {
 
-constexpr std::size_t digest_size = 8;
+constexpr std::size_t checksum_size = 8;
+constexpr std::size_t signature_size = 32;  // hexadecimal digits: 128 bits
 constexpr std::size_t longest_cursor = 16'384;
 
-[[noreturn]] void refuse() { fail(ErrorKind::invalid, "this cursor is not one that this list gave out"); }
+[[noreturn]] void refuse() {
+  fail(ErrorKind::invalid,
+       "this cursor is not one that this list gave out, or was changed: begin again without one");
+}
 
 db::Param key_of(const db::Row& row, std::size_t column, ColumnType type) {
   if (row.is_null(column)) return nullptr;
@@ -130,18 +134,26 @@ db::Param parse_key(std::string_view text, ColumnType type) {
 std::string fingerprint(const QueryCore& query, std::span<const OrderBy> terms) {
   std::string text(query.model().table.name);
   for (const OrderBy& term : terms) {
-    Sql sql(query.scope().db->dialect());
+    Sql sql(query.scope());
     Renderer(sql, query).write_value(*term.value);
     text += fmt::format("\n{} {} {}", sql.text(), term.descending, term.nulls_first());
   }
   return text;
 }
 
-std::string digest_of(std::string_view order, std::string_view body) {
-  return hmac_sha256(order, body).substr(0, digest_size);
-}
+/// Makes sure that a cursor belongs to the list, and, where there is a key, that its owner made it.
+struct Seal {
+  std::string_view key;
+  std::string order;
 
-std::string write_cursor(std::string_view order, std::span<const db::Param> keys) {
+  std::size_t size() const noexcept { return key.empty() ? checksum_size : signature_size; }
+  std::string of(std::string_view body) const {
+    if (key.empty()) return hmac_sha256(order, body).substr(0, size());
+    return hmac_sha256(key, sha256(order) + std::string(body)).substr(0, size());
+  }
+};
+
+std::string write_cursor(const Seal& seal, std::span<const db::Param> keys) {
   std::string body;
   JsonWriter json(body);
   json.begin_array();
@@ -153,16 +165,16 @@ std::string write_cursor(std::string_view order, std::span<const db::Param> keys
     }
   }
   json.end_array();
-  return base64url_encode(digest_of(order, body) + body);
+  return base64url_encode(seal.of(body) + body);
 }
 
-std::vector<db::Param> read_cursor(std::string_view cursor, std::string_view order,
+std::vector<db::Param> read_cursor(std::string_view cursor, const Seal& seal,
                                    std::span<const OrderBy> terms) {
   if (cursor.size() > longest_cursor) refuse();
   const auto bytes = base64url_decode(cursor);
-  if (!bytes || bytes->size() < digest_size) refuse();
-  const std::string_view body = std::string_view(*bytes).substr(digest_size);
-  if (digest_of(order, body) != std::string_view(*bytes).substr(0, digest_size)) refuse();
+  if (!bytes || bytes->size() < seal.size()) refuse();
+  const std::string_view body = std::string_view(*bytes).substr(seal.size());
+  if (!constant_time_equal(seal.of(body), std::string_view(*bytes).substr(0, seal.size()))) refuse();
   std::vector<db::Param> keys;
   JsonReader json(body);
   if (!json.begin_array()) refuse();
@@ -219,7 +231,7 @@ void reverse(std::vector<OrderBy>& terms) {
 
 QueryCore QueryCore::reversed() const {
   if (limit_ || offset_) fail(ErrorKind::internal, "last() of a query with a limit or offset");
-  Sql unused(scope_.db->dialect());
+  Sql unused(scope_);
   std::vector<OrderBy> terms = Renderer(unused, *this).total_order();
   reverse(terms);
   return extended({Clause::Reorder{std::move(terms)}, nullptr});
@@ -229,11 +241,11 @@ PageCursors QueryCore::page(const PageRequest& request, const RowTarget& target)
   if (limit_ || offset_)
     fail(ErrorKind::internal, "page() cuts the rows itself: the query has a limit or offset");
   if (request.size == 0) fail(ErrorKind::internal, "page() of no rows");
-  Sql unused(scope_.db->dialect());
+  Sql unused(scope_);
   std::vector<OrderBy> terms = Renderer(unused, *this).total_order();
-  const std::string order = fingerprint(*this, terms);
+  const Seal seal{request.key, fingerprint(*this, terms)};
   std::vector<db::Param> keys;
-  if (!request.cursor.empty()) keys = read_cursor(request.cursor, order, terms);
+  if (!request.cursor.empty()) keys = read_cursor(request.cursor, seal, terms);
   if (request.backward) {
     reverse(terms);
   }
@@ -257,7 +269,7 @@ PageCursors QueryCore::page(const PageRequest& request, const RowTarget& target)
   });
   const bool more = count > request.size;
   const auto cursor = [&](const std::vector<db::Param>& of) {
-    return of.empty() ? std::string(request.cursor) : write_cursor(order, of);
+    return of.empty() ? std::string(request.cursor) : write_cursor(seal, of);
   };
   PageCursors cursors;
   if (request.backward) {

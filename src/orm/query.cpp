@@ -28,7 +28,7 @@ QueryCore QueryCore::order_by(OrderBy term) const {
 }
 
 QueryCore QueryCore::first_per(std::vector<NodePtr> values, std::size_t rows) const {
-  Sql unused(scope_.db->dialect());
+  Sql unused(scope_);
   return extended({Clause::FirstPer{std::move(values), rows, Renderer(unused, *this).order()}, nullptr});
 }
 
@@ -67,7 +67,7 @@ void QueryCore::fetch(const RowTarget& target, bool stream, std::span<const Node
                       const ValueSink& on_values) const {
   std::vector<LoadNode> loads;
   std::size_t first_extra = 0;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer renderer(sql, *this);
   if (renderer.locks()) check_lock(*scope_.db);
   renderer.select(&loads, extra, &first_extra);
@@ -86,7 +86,7 @@ void QueryCore::fetch(const RowTarget& target, bool stream, std::span<const Node
 
 std::uint64_t QueryCore::count() const {
   std::uint64_t rows = 0;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer(sql, *this).count();
   execute(*scope_.db, std::move(sql), db::Access::read, origin_,
           [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); });
@@ -96,7 +96,7 @@ std::uint64_t QueryCore::count() const {
 bool QueryCore::exists() const {
   if (limit_ == 0) return false;
   bool found = false;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer(sql, *this).exists();
   execute(*scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { found = true; });
   return found;
@@ -116,7 +116,7 @@ db::RowSink sink_into(const ModelInfo& model, const RowTarget& target) {
 std::uint64_t QueryCore::remove() const {
   if (model_->base) return remove_extended(nullptr);
   return recording_rows(*this, true, [](const QueryCore& rows) {
-    Sql sql(rows.scope_.db->dialect());
+    Sql sql(rows.scope_);
     Renderer(sql, rows).remove(false);
     return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_);
   });
@@ -128,7 +128,7 @@ void QueryCore::remove_returning(const RowTarget& target) const {
     return;
   }
   recording_rows(*this, true, [&](const QueryCore& rows) {
-    Sql sql(rows.scope_.db->dialect());
+    Sql sql(rows.scope_);
     Renderer(sql, rows).remove(true);
     return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_,
                    sink_into(*rows.model_, target));
@@ -185,7 +185,7 @@ std::uint64_t QueryCore::update_own(std::span<const NewValue> values, const RowT
   const auto all = with_automatic_fields(*model_, scope_, values);
   const auto run = [&] {
     return recording_rows(*this, false, [&](const QueryCore& rows) {
-      Sql sql(rows.scope_.db->dialect());
+      Sql sql(rows.scope_);
       Renderer(sql, rows).update(all, returning != nullptr);
       const db::RowSink on_row = returning ? sink_into(*rows.model_, *returning) : db::RowSink();
       return execute(*rows.scope_.db, std::move(sql), db::Access::write, rows.origin_, on_row);
@@ -196,7 +196,7 @@ std::uint64_t QueryCore::update_own(std::span<const NewValue> values, const RowT
   return scope_.db->transaction([&](db::Transaction&) {
     for (const auto& [column, id] : references) {
       bool refused = false;
-      Sql sql(scope_.db->dialect());
+      Sql sql(scope_);
       Renderer(sql, *this).rows_refusing(model_->columns[column].target(), id);
       execute(*scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { refused = true; });
       if (refused) throw_bad_reference(*model_, column, Id(id), "");
@@ -206,13 +206,13 @@ std::uint64_t QueryCore::update_own(std::span<const NewValue> values, const RowT
 }
 
 std::string QueryCore::sql() const {
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer(sql, *this).select(nullptr);
   return sql.text();
 }
 
 std::string QueryCore::explain() const {
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   sql << (sql.sqlite() ? "EXPLAIN QUERY PLAN " : "EXPLAIN ");
   Renderer(sql, *this).select(nullptr);
   return detail::explain(*scope_.db, std::move(sql), origin_);

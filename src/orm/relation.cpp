@@ -67,7 +67,7 @@ void QueryCore::fetch_of_each(const Partition& partition, std::span<const std::i
                               void (*of_parent)(void* context, std::int64_t parent)) const {
   if (parents.empty()) return;
   std::vector<LoadNode> loads;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer renderer(sql, *this);
   if (renderer.locks()) check_lock(*scope_.db);
   renderer.select_of_each(partition, parents, &loads);
@@ -82,7 +82,7 @@ void QueryCore::fetch_of_each(const Partition& partition, std::span<const std::i
 
 QueryCore::Prepared QueryCore::prepared() const {
   Prepared prepared;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer renderer(sql, *this);
   if (renderer.locks()) check_lock(*scope_.db);
   renderer.select(&prepared.loads);
@@ -93,7 +93,7 @@ QueryCore::Prepared QueryCore::prepared() const {
 
 std::vector<std::int64_t> QueryCore::ids(db::Access access) const {
   std::vector<std::int64_t> ids;
-  Sql sql(scope_.db->dialect());
+  Sql sql(scope_);
   Renderer(sql, *this).ids(access == db::Access::write);
   execute(*scope_.db, std::move(sql), access, origin_,
           [&](const db::Row& row) { ids.push_back(row.integer(0)); });

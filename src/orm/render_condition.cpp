@@ -4,6 +4,7 @@
 #include <mpf/base/json_writer.hpp>
 
 #include "orm/render.hpp"
+#include "orm/search_sql.hpp"
 
 /// Conditions and values in SQL.
 namespace mpf::orm::detail {
@@ -269,24 +270,10 @@ void Renderer::write_array_match(const ArrayNode& node) {
                          << ")";
 }
 
-/// What a search looks at: nothing is absent, one field ends before the next begins.
 void Renderer::write_search_words(const SearchNode& node) {
-  const std::string document = sql_.capture([&] {
-    for (const NodePtr& field : node.fields) {
-      if (&field != node.fields.data()) sql_ << " || ' ' || ";
-      sql_ << "coalesce(";
-      write_value(*field);
-      sql_ << ", '')";
-    }
-  });
-  if (sql_.sqlite()) {
-    sql_ << document;
-    return;
-  }
-  // The same words, between the same blanks, as search_words() makes; long ones first, they are none.
-  sql_ << "(' ' || regexp_replace(regexp_replace(lower(left(" << document
-       << ", 250000) COLLATE \"und-x-icu\"), '[[:alnum:]]{255,}', ' ', 'g'), '[^[:alnum:]]+', '  ', 'g') || "
-          "' ')";
+  std::string document;
+  for (const NodePtr& field : node.fields) add_text(document, sql_.capture([&] { write_value(*field); }));
+  sql_ << (sql_.sqlite() ? document : words_of(document));
 }
 
 namespace {
@@ -340,7 +327,7 @@ void Renderer::write_search(const SearchNode& node) {
   sql_ << "(TRUE";
   // What an index on this expression finds; the rest is checked row by row.
   if (std::string query = tsquery(node.query); !query.empty()) {
-    sql_ << " AND array_to_tsvector(array_remove(string_to_array(" << words << ", ' '), '')) @@ CAST(";
+    sql_ << " AND " << vector_of(words) << " @@ CAST(";
     sql_.bind(std::move(query)) << " AS tsquery)";
   }
   for (const auto& group : node.query.groups) {

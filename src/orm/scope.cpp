@@ -61,7 +61,7 @@ bool decode_one(const ScopeData& scope, const ModelInfo& model, Sql& sql, void* 
 }  // namespace
 
 db::Statement find_statement(const ScopeData& scope, const ModelInfo& model, Id id) {
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   write_select(sql, model);
   sql.column(root, column_name_at(model, model.id)) << " = ";
   sql.bind(id.value);
@@ -80,7 +80,7 @@ bool find_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into)
 }
 
 bool find_row_by(const ScopeData& scope, const ModelInfo& model, const void* object, Key key, void* into) {
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   write_select(sql, model);
   bool first = true;
   for (const std::size_t column : unique_columns(model, key)) {
@@ -105,7 +105,7 @@ void take_tenant(const ModelInfo& from, const void* row, const ModelInfo& model,
 }
 
 void lock_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into) {
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   write_select(sql, model);
   sql.column(root, column_name_at(model, model.id)) << " = ";
   sql.bind(id.value);
@@ -116,7 +116,7 @@ void lock_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into)
 
 bool remove_row(const ScopeData& scope, const ModelInfo& model, Id id) {
   if (model.base) return remove_extended(scope, model, id);
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   sql << "DELETE FROM ";
   sql.name(model.table.name) << " AS ";
   sql.alias(root) << " WHERE ";

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <mpf/db/database.hpp>
+#include <mpf/orm/detail/core.hpp>
 
 namespace mpf::orm::detail {
 
@@ -17,6 +17,9 @@ namespace mpf::orm::detail {
 class Sql {
  public:
   explicit Sql(db::Dialect dialect) : dialect_(dialect) { text_.reserve(512); }
+
+  /// Of a verb of that scope.
+  explicit Sql(const ScopeData& scope) : Sql(scope.db->dialect()) { origin_ = scope.origin; }
 
   db::Dialect dialect() const noexcept { return dialect_; }
   bool sqlite() const noexcept { return dialect_ == db::Dialect::sqlite; }
@@ -98,6 +101,7 @@ class Sql {
     statement.sql = std::move(text_);
     statement.params = std::move(params_);
     statement.access = access;
+    if (origin_.line() != 0) statement.origin = origin_;
     return statement;
   }
 
@@ -126,6 +130,7 @@ class Sql {
   std::vector<db::Param> params_;
   std::size_t aliases_ = 0;
   bool reuse_ = false;
+  std::source_location origin_ = {};
 };
 
 }  // namespace mpf::orm::detail

@@ -26,7 +26,7 @@ constexpr Sql::Alias root{0};
 
 /// The row as the scope has it now, for the message about an update that found nothing.
 bool row_is_there(const ScopeData& scope, const ModelInfo& model, Id id) {
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   sql << "SELECT 1 FROM ";
   sql.name(model.table.name) << " ";
   sql.alias(root) << " WHERE ";
@@ -65,7 +65,7 @@ void update_own_row(const ScopeData& scope, const ModelInfo& model, void* object
     return;
   }
 
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   sql << "UPDATE ";
   sql.name(model.table.name) << " AS ";
   sql.alias(root) << " SET ";
@@ -126,7 +126,7 @@ bool retire_row(const ScopeData& scope, const ModelInfo& model, Id id, bool reti
   if (model.retired == no_column) {
     throw Error(ErrorKind::internal, fmt::format("{} has no field that is orm::retired", model.type_name));
   }
-  Sql sql(scope.db->dialect());
+  Sql sql(scope);
   const Timestamp now = scope.clock->now();
   sql << "UPDATE ";
   sql.name(model.table.name) << " AS ";
@@ -192,7 +192,7 @@ class ManyUpdate {
 
   /// The rows that were updated.
   std::vector<std::int64_t> run(Objects objects) const {
-    Sql sql(scope_.db->dialect());
+    Sql sql(scope_);
     // The names of the columns of a list of values differ, so they come from a SELECT.
     sql << "WITH new_values (row_id";
     if (version_ != no_column) sql << ", row_version";
@@ -268,7 +268,7 @@ void check_references_of_rows(const ScopeData& scope, const ModelInfo& model, Ob
   try {
     check_references(scope, model, objects);
   } catch (const ValidationError&) {
-    Sql sql(scope.db->dialect());
+    Sql sql(scope);
     sql << "SELECT ";
     sql.column(root, column_name_at(model, model.id)) << " FROM ";
     sql.name(model.table.name) << " ";

@@ -43,7 +43,7 @@ void explain_references(const ScopeData& scope, const ModelInfo& model, const st
                         const void* object) {
   for (const Written& written : values) {
     if (!needs_check(scope, model, written)) continue;
-    Sql sql(scope.db->dialect());
+    Sql sql(scope);
     sql << "SELECT 1 WHERE ";
     write_reference_exists(sql, 1, model.columns[written.column].target(), written.value, scope,
                            owner_values(model, object));
@@ -119,7 +119,7 @@ void check_references(const ScopeData& scope, const ModelInfo& model, Objects ob
       std::vector<std::int64_t> ids;
       ids.reserve(missing.size());
       for (const auto& [id, row] : missing) ids.push_back(id);
-      Sql sql(scope.db->dialect());
+      Sql sql(scope);
       sql << "SELECT ";
       sql.column(root, column_name_at(target, target.id)) << " FROM ";
       sql.name(target.table.name) << " ";

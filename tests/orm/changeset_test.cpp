@@ -159,6 +159,41 @@ TEST_CASE("many changes: all or none, told by number") {
   });
 }
 
+namespace {
+
+struct Offer {
+  orm::Id id;
+  std::int64_t price = 0;
+  std::int64_t from_day = 0;
+  std::int64_t to_day = 0;
+
+  static constexpr auto model() {
+    return orm::model<Offer>("offer", orm::field<&Offer::price>(), orm::field<&Offer::from_day>(),
+                             orm::field<&Offer::to_day>(), orm::check("price", orm::col<&Offer::price> >= 0),
+                             orm::check("term", orm::col<&Offer::from_day> < orm::col<&Offer::to_day>));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rule of the model that the database keeps is told by the field it is about") {
+  on_each_database([](db::Dialect dialect) {
+    const FreshDatabase db(dialect);
+    for (const auto& sql : orm::create_table_sql(orm::table_of<Offer>(), dialect)) db->execute_script(sql);
+    const orm::SystemScope scope(*db, "a test looks at everything");
+    const auto apply = [&](std::string_view json) {
+      return refused([&] {
+        orm::Changeset<Offer> changes;
+        changes.cast<&Offer::price, &Offer::from_day, &Offer::to_day>(json);
+        orm::apply(scope, changes);
+      });
+    };
+    CHECK(apply(R"({"price":-1,"from_day":1,"to_day":2})") == List{"price: check"});
+    CHECK(apply(R"({"price":1,"from_day":2,"to_day":2})") == List{"from_day: check"});
+    CHECK(apply(R"({"price":1,"from_day":1,"to_day":2})") == List{"nothing was refused"});
+  });
+}
+
 TEST_CASE("a batch finds what its parts would find") {
   on_each_database([](db::Dialect dialect) {
     const Blog blog(dialect);

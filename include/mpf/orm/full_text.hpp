@@ -6,8 +6,13 @@
 #include <mpf/orm/functions.hpp>
 
 /// Search by words in one or several texts of a row, by the rules of mpf/base/word_search.hpp on both
-/// databases. PostgreSQL can use an index on the same expression (a tsvector of the words); without one, and
-/// on SQLite, each row that the other conditions leave is looked at.
+/// databases. On PostgreSQL, search_index<…>() among the entries of model() makes it fast:
+///
+///     orm::search_index<&Article::title, &Article::body>()    // search(…, f<&Article::title>,
+///     f<&Article::body>)
+///
+/// Without it, and on SQLite, each row that the other conditions leave is looked at: the tables of an
+/// embedded database are small, and FTS5 breaks texts into words by rules of its own, which would lose rows.
 namespace mpf::orm {
 
 /// where(search("red wine", f<&Article::title>, f<&Article::body>)). Any text is a query: what people write.

@@ -136,6 +136,14 @@ constexpr auto index(First first, Rest... rest) {
   return detail::IndexEntry<false, Options, Members...>{Options(first, rest...)};
 }
 
+template <auto... Members>
+struct SearchIndex {};
+/// Entry of model(): an index for search() in these texts together, in this order; see full_text.hpp.
+template <auto... Members>
+constexpr SearchIndex<Members...> search_index() {
+  return {};
+}
+
 struct ChangeLogEntry {};
 /// Entry of model(): who changed what is kept, row by row and field by field, in the same transaction. See
 /// change_log.hpp.
@@ -173,6 +181,8 @@ template <bool is_unique, class Options, auto... Members>
 inline constexpr bool is_set<IndexEntry<is_unique, Options, Members...>> = true;
 template <class Condition>
 inline constexpr bool is_set<CheckEntry<Condition>> = true;
+template <auto... Members>
+inline constexpr bool is_set<SearchIndex<Members...>> = true;
 
 template <class>
 inline constexpr bool is_extends = false;
@@ -327,15 +337,16 @@ constexpr auto model_others(const Entries&... entries) {
 
 }  // namespace detail
 
-/// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(), check(),
-/// the relations many<…>(), links<…>() and linked<…>(), change_log() and extends<…>().
+/// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(),
+/// search_index<…>(), check(), the relations many<…>(), links<…>() and linked<…>(), change_log() and
+/// extends<…>().
 template <class T, class... Entries>
 constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
   static_assert(
       ((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
-      "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), check(…), many<…>(), links<…>(), "
-      "linked<…>(), change_log() and extends<…>()");
+      "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), search_index<…>(), check(…), "
+      "many<…>(), links<…>(), linked<…>(), change_log() and extends<…>()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);

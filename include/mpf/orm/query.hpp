@@ -75,10 +75,14 @@ struct PageOptions {
   std::size_t size = 20;
   std::string_view after = {};
   std::string_view before = {};
+  /// A secret of the application that signs the cursors: nobody makes or changes one without it, and one of
+  /// another key is refused. Without a key they only have a checksum.
+  std::string_view key = {};
 };
 
 /// Rows in the order of the query, and cursors: texts that are safe in a URL, and empty where no more rows
-/// are. They hold the values of a row's order terms, readable for who decodes them, and a checksum.
+/// are. They hold the values of a row's order terms, readable for who decodes them, and a checksum or
+/// signature: Error(invalid) for what this list did not give out.
 template <class T>
 struct Page {
   std::vector<T> rows;
@@ -214,7 +218,8 @@ class Query {
   Page<T> page(const PageOptions& options, Origin origin = Origin::current()) const {
     Page<T> page;
     const bool backward = !options.before.empty();
-    const detail::PageRequest request{options.size, backward ? options.before : options.after, backward};
+    const detail::PageRequest request{options.size, backward ? options.before : options.after, backward,
+                                      options.key};
     detail::PageCursors cursors = core_.at(origin).page(request, into(page.rows));
     if (page.rows.size() > options.size) page.rows.pop_back();
     if (backward) std::reverse(page.rows.begin(), page.rows.end());

@@ -55,12 +55,13 @@ struct CheckScope<T, ScopeKind::provider> : std::true_type {
 };
 
 /// What all scopes can do. A small value: copy it freely. Usable from any fiber; the database must outlive
-/// it. Each call is one statement of its own, or part of the fiber's open transaction.
+/// it. Each call is one statement of its own, or part of the fiber's open transaction; logs of statements
+/// tell where it was called.
 template <ScopeKind kind>
 class BasicScope {
  public:
   template <class T>
-  Query<T> query(std::source_location origin = std::source_location::current()) const {
+  Query<T> query(Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
     return Query<T>(QueryCore(data_, model_info<T>()).at(origin));
   }
@@ -68,18 +69,18 @@ class BasicScope {
   /// The row of that id, or Error(not_found): for an id that does not exist and for one that the scope does
   /// not see alike.
   template <class T>
-  T get(Id id) const {
+  T get(Id id, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
     T row{};
-    if (!find_row(data_, model_info<T>(), id, &row)) throw_no_row(model_info<T>(), id);
+    if (!find_row(at(origin), model_info<T>(), id, &row)) throw_no_row(model_info<T>(), id);
     return row;
   }
 
   template <class T>
-  std::optional<T> find(Id id) const {
+  std::optional<T> find(Id id, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
     std::optional<T> row(std::in_place);
-    if (!find_row(data_, model_info<T>(), id, &*row)) row.reset();
+    if (!find_row(at(origin), model_info<T>(), id, &*row)) row.reset();
     return row;
   }
 
@@ -88,28 +89,28 @@ class BasicScope {
   /// member, for text that is too long or no UTF-8 and for a reference to a row that does not exist or
   /// belongs to another tenant; db::ConstraintError for what the database refuses.
   template <class T>
-  void insert(T& row) const {
+  void insert(T& row, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    insert_row(data_, model_info<T>(), &row);
+    insert_row(at(origin), model_info<T>(), &row);
   }
   /// Returns the row as it was stored.
   template <class T>
     requires(!std::is_lvalue_reference_v<T> && !std::is_const_v<T>)
-  T insert(T&& row) const {
-    insert(row);
+  T insert(T&& row, Origin origin = Origin::current()) const {
+    insert(row, origin);
     return std::forward<T>(row);
   }
 
   /// The same for many rows: all or none. More than a few go to the database in bulk, their ids reserved
   /// before. Errors name the row: "[3].title"; what the database refuses is a db::ConstraintError.
   template <class T>
-  void insert_many(std::span<T> rows) const {
+  void insert_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    insert_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)});
+    insert_rows(at(origin), model_info<T>(), {rows.data(), rows.size(), sizeof(T)});
   }
   template <class T>
-  void insert_many(std::vector<T>& rows) const {
-    insert_many(std::span<T>(rows));
+  void insert_many(std::vector<T>& rows, Origin origin = Origin::current()) const {
+    insert_many(std::span<T>(rows), origin);
   }
 
   /// Stores the row, or updates the one that has the same values in these members, a unique set of the model
@@ -117,46 +118,47 @@ class BasicScope {
   /// the same. The row gets the id, version and time of creation of what is stored. Error(conflict) when the
   /// other row belongs to another tenant.
   template <auto First, auto... Rest, class T>
-  void upsert(T& row) const {
-    upsert_many<First, Rest...>(std::span<T>(&row, 1));
+  void upsert(T& row, Origin origin = Origin::current()) const {
+    upsert_many<First, Rest...>(std::span<T>(&row, 1), origin);
   }
   /// All or none, in few statements. ValidationError (unique) for two rows with the same key.
   template <auto First, auto... Rest, class T>
-  void upsert_many(std::span<T> rows) const {
+  void upsert_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
-    upsert_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, member_names<First, Rest...>);
+    upsert_rows(at(origin), model_info<T>(), {rows.data(), rows.size(), sizeof(T)},
+                member_names<First, Rest...>);
   }
   template <auto First, auto... Rest, class T>
-  void upsert_many(std::vector<T>& rows) const {
-    upsert_many<First, Rest...>(std::span<T>(rows));
+  void upsert_many(std::vector<T>& rows, Origin origin = Origin::current()) const {
+    upsert_many<First, Rest...>(std::span<T>(rows), origin);
   }
 
   /// The row with these values in a unique set of members, stored now if there was none; true when it was
   /// stored. However many do it at once, one row comes of it. A retired row counts as there.
   template <auto First, auto... Rest, class T>
-  std::pair<T, bool> get_or_create(T row) const {
+  std::pair<T, bool> get_or_create(T row, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
     const ModelInfo& model = model_info<T>();
     constexpr Key key = member_names<First, Rest...>;
-    adopt(data_, model, &row);
+    adopt(at(origin), model, &row);
     for (int attempt = 0; attempt < 5; ++attempt) {
       T found{};
-      if (find_row_by(data_, model, &row, key, &found)) return {std::move(found), false};
-      if (insert_new_row(data_, model, &row, key)) return {std::move(row), true};
+      if (find_row_by(at(origin), model, &row, key, &found)) return {std::move(found), false};
+      if (insert_new_row(at(origin), model, &row, key)) return {std::move(row), true};
     }
     throw_not_settled(model);
   }
 
   /// Stores the row, or changes the one that is there: change(T&) gets it locked, and it is updated.
   template <auto First, auto... Rest, class T, class Change>
-  std::pair<T, bool> update_or_create(T row, const Change& change) const {
+  std::pair<T, bool> update_or_create(T row, const Change& change, Origin origin = Origin::current()) const {
     return transaction([&]() -> std::pair<T, bool> {
-      auto [found, created] = get_or_create<First, Rest...>(std::move(row));
+      auto [found, created] = get_or_create<First, Rest...>(std::move(row), origin);
       if (!created) {
-        lock_row(data_, model_info<T>(), found.id, &found);
+        lock_row(at(origin), model_info<T>(), found.id, &found);
         const T before = found;
         change(found);
-        update(found, before);
+        update(found, before, origin);
       }
       return {std::move(found), created};
     });
@@ -165,32 +167,32 @@ class BasicScope {
   /// Writes all fields of a row but id, tenant and auto_now_add. Error(not_found) when the scope has no such
   /// row, Error(conflict) when a row version tells that somebody else changed it; else as insert().
   template <class T>
-  void update(T& row) const {
+  void update(T& row, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    update_row(data_, model_info<T>(), &row, {});
+    update_row(at(origin), model_info<T>(), &row, {});
   }
 
   /// Writes only these fields: update<&Article::title>(article).
   template <auto First, auto... Rest, class T>
-  void update(T& row) const {
+  void update(T& row, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
     static_assert(check<CheckMembers<T, First, Rest...>>());
-    update_row(data_, model_info<T>(), &row, member_names<First, Rest...>);
+    update_row(at(origin), model_info<T>(), &row, member_names<First, Rest...>);
   }
 
   /// Writes only what differs from the row as it was; false, without a statement, when nothing does.
   template <class T>
-  bool update(T& row, const std::type_identity_t<T>& before) const {
+  bool update(T& row, const std::type_identity_t<T>& before, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
     const auto members = changed_members(model_info<T>(), &before, &row);
     if (members.empty()) return false;
-    update_row(data_, model_info<T>(), &row, members);
+    update_row(at(origin), model_info<T>(), &row, members);
     return true;
   }
   /// The same for a row that remembers what it was.
   template <class T>
-  bool update(Tracked<T>& row) const {
-    if (!update(row.row(), row.before())) return false;
+  bool update(Tracked<T>& row, Origin origin = Origin::current()) const {
+    if (!update(row.row(), row.before(), origin)) return false;
     row.settle();
     return true;
   }
@@ -198,43 +200,44 @@ class BasicScope {
   /// Each row its own values, all or none, in few statements; else as update(). Error(not_found) when one is
   /// not there, Error(conflict) when somebody else changed one.
   template <class T>
-  void update_many(std::span<T> rows) const {
+  void update_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    update_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, {});
+    update_rows(at(origin), model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, {});
   }
   template <class T>
-  void update_many(std::vector<T>& rows) const {
-    update_many(std::span<T>(rows));
+  void update_many(std::vector<T>& rows, Origin origin = Origin::current()) const {
+    update_many(std::span<T>(rows), origin);
   }
   /// Only these fields.
   template <auto First, auto... Rest, class T>
-  void update_many(std::span<T> rows) const {
+  void update_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
-    update_rows(data_, model_info<T>(), {rows.data(), rows.size(), sizeof(T)}, member_names<First, Rest...>);
+    update_rows(at(origin), model_info<T>(), {rows.data(), rows.size(), sizeof(T)},
+                member_names<First, Rest...>);
   }
   template <auto First, auto... Rest, class T>
-  void update_many(std::vector<T>& rows) const {
-    update_many<First, Rest...>(std::span<T>(rows));
+  void update_many(std::vector<T>& rows, Origin origin = Origin::current()) const {
+    update_many<First, Rest...>(std::span<T>(rows), origin);
   }
 
   /// False when the scope has no such row. db::ConstraintError (foreign key) while others refer to it.
   template <class T>
-  bool remove(Id id) const {
+  bool remove(Id id, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    return remove_row(data_, model_info<T>(), id);
+    return remove_row(at(origin), model_info<T>(), id);
   }
 
   /// Sets the field that is orm::retired to now; false when the scope has no such row that is not retired.
   template <class T>
-  bool retire(Id id) const {
+  bool retire(Id id, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    return retire_row(data_, model_info<T>(), id, true);
+    return retire_row(at(origin), model_info<T>(), id, true);
   }
   /// The other way round.
   template <class T>
-  bool restore(Id id) const {
+  bool restore(Id id, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
-    return retire_row(data_, model_info<T>(), id, false);
+    return retire_row(at(origin), model_info<T>(), id, false);
   }
 
   /// Runs fn() or fn(db::Transaction&) in a transaction, or a savepoint of the open one.
@@ -257,6 +260,13 @@ class BasicScope {
   explicit BasicScope(ScopeData data) : data_(data) {}
 
  private:
+  /// The statements of a verb say where it was called.
+  ScopeData at(const Origin& origin) const {
+    ScopeData copy = data_;
+    copy.origin = origin;
+    return copy;
+  }
+
   ScopeData data_;
 };
 

@@ -32,7 +32,8 @@ struct ScopeData {
   bool writing = false;
   /// Of the row that is stored as part of one of a model that extends it.
   std::string_view row_kind = {};
-  bool unfiltered = false;  ///< sees all tenants: only for tests of tests that look for leaks
+  std::source_location origin = {};  ///< of the verb that runs, for logs of statements
+  bool unfiltered = false;           ///< sees all tenants: only for tests of tests that look for leaks
 };
 
 struct Clause;
@@ -71,6 +72,7 @@ struct PageRequest {
   std::size_t size = 0;
   std::string_view cursor;  ///< empty: from the beginning, or from the end
   bool backward = false;
+  std::string_view key = {};  ///< signs the cursors
 };
 struct PageCursors {
   std::string previous;  ///< empty: nothing is before

@@ -371,6 +371,21 @@ void add_set(ModelInfo& info, const CheckEntry<Condition>& entry) {
   info.table.checks.push_back({std::string(entry.name), rule_sql(entry.condition)});
 }
 
+template <auto Member>
+struct CheckSearched : std::true_type {
+  static_assert(std::same_as<bare<member_type<Member>>, std::string>, "search_index<> is for texts");
+};
+/// The index on the words of these columns.
+Index search_index_on(std::string_view table, std::vector<std::string> columns);
+
+template <class T, auto... Members>
+void add_set(ModelInfo& info, SearchIndex<Members...>) {
+  static_assert(sizeof...(Members) > 0, "search_index<> names the texts that are searched together");
+  static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
+  static_assert(check<CheckSearched<Members>...>());
+  info.table.indexes.push_back(search_index_on(info.table.name, {std::string(column_name<Members>)...}));
+}
+
 struct IndexOptions {
   template <class Condition>
   static void apply(Index& index, const Where<Condition>& option) {
