@@ -74,12 +74,9 @@ struct Trailer : Clip {
 
 struct Archive : World {
   explicit Archive(db::Dialect dialect) : World(dialect) {
-    for (const orm::Table* table :
-         {&orm::table_of<Label>(), &orm::table_of<Entry>(), &orm::table_of<Clip>(), &orm::table_of<Remark>(),
-          &orm::table_of<Trailer>(), &orm::table_of<orm::Link<&Entry::labels>>(),
-          &orm::table_of<orm::Change>()}) {
-      for (const auto& sql : orm::create_table_sql(*table, dialect)) db->execute_script(sql);
-    }
+    make_tables({&orm::table_of<Label>(), &orm::table_of<Entry>(), &orm::table_of<Clip>(),
+                 &orm::table_of<Remark>(), &orm::table_of<Trailer>(),
+                 &orm::table_of<orm::Link<&Entry::labels>>(), &orm::table_of<orm::Change>()});
   }
   static Clip clip(std::string title, std::int64_t seconds) {
     Clip made;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -107,6 +108,25 @@ struct Country {
   }
 };
 
+/// Which keys the database keeps itself: all that the models ask for, or none that compare tenants, to see
+/// what the ORM does alone.
+enum class Keys { all, without_tenants };
+
+inline std::vector<std::string> tables_sql(std::initializer_list<const orm::Table*> tables,
+                                           db::Dialect dialect, Keys keys = Keys::all) {
+  std::vector<std::string> statements;
+  for (const orm::Table* table : tables) {
+    orm::Table made = *table;
+    for (orm::Column& column : made.columns) {
+      if (!column.references || keys == Keys::all) continue;
+      column.references->tenant.clear();
+      column.references->target_tenant.clear();
+    }
+    for (auto& sql : orm::create_table_sql(made, dialect)) statements.push_back(std::move(sql));
+  }
+  return statements;
+}
+
 /// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
 /// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
 struct World {
@@ -115,12 +135,10 @@ struct World {
   Site acme, annex, globex;
   User ann, bob;
 
-  explicit World(db::Dialect dialect = db::Dialect::sqlite) : db(dialect) {
-    for (const orm::Table* table :
-         {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
-          &orm::table_of<Article>(), &orm::table_of<Country>()}) {
-      for (const auto& sql : orm::create_table_sql(*table, dialect)) db->execute_script(sql);
-    }
+  explicit World(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all) : db(dialect) {
+    make_tables({&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(),
+                 &orm::table_of<User>(), &orm::table_of<Article>(), &orm::table_of<Country>()},
+                keys);
     const auto all = system();
     first = all.insert(Provider{.name = "first"});
     second = all.insert(Provider{.name = "second"});
@@ -134,6 +152,10 @@ struct World {
   orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
   orm::ProviderScope scope(const Provider& provider) const { return {*db, provider.id}; }
   orm::SystemScope system() const { return {*db, "a test looks at everything"}; }
+
+  void make_tables(std::initializer_list<const orm::Table*> tables, Keys keys = Keys::all) const {
+    for (const auto& sql : tables_sql(tables, db->dialect(), keys)) db->execute_script(sql);
+  }
 
   /// Writes what the database's own keys would refuse, to see what the ORM makes of it.
   void write_around_keys(const std::string& sql) const {

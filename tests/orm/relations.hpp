@@ -125,13 +125,12 @@ void on_each_database(const Test& test) {
 }
 
 struct Blog : World {
-  explicit Blog(db::Dialect dialect = db::Dialect::sqlite) : World(dialect) {
-    for (const orm::Table* table :
-         {&orm::table_of<Post>(), &orm::table_of<Comment>(), &orm::table_of<Tag>(), &orm::table_of<Reading>(),
-          &orm::table_of<orm::Link<&Post::tags>>(), &orm::table_of<orm::Link<&Post::related>>(),
-          &orm::table_of<Template>(), &orm::table_of<Page>(), &orm::table_of<orm::Change>()}) {
-      for (const auto& sql : orm::create_table_sql(*table, db->dialect())) db->execute_script(sql);
-    }
+  explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all) : World(dialect, keys) {
+    make_tables(
+        {&orm::table_of<Post>(), &orm::table_of<Comment>(), &orm::table_of<Tag>(), &orm::table_of<Reading>(),
+         &orm::table_of<orm::Link<&Post::tags>>(), &orm::table_of<orm::Link<&Post::related>>(),
+         &orm::table_of<Template>(), &orm::table_of<Page>(), &orm::table_of<orm::Change>()},
+        keys);
   }
 
   Post post(const User& author, std::string slug) const {

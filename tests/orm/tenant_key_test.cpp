@@ -45,9 +45,7 @@ struct Duties : World {
   User cleo;  ///< of acme, which nothing refers to but what a test makes
 
   explicit Duties(db::Dialect dialect) : World(dialect) {
-    for (const orm::Table* table : {&orm::table_of<Duty>(), &orm::table_of<Palette>()}) {
-      for (const auto& sql : orm::create_table_sql(*table, dialect)) db->execute_script(sql);
-    }
+    make_tables({&orm::table_of<Duty>(), &orm::table_of<Palette>()});
     cleo = scope(acme).insert(User{.email = "cleo@acme.test", .name = "Cleo"});
   }
 

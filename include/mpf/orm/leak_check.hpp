@@ -200,7 +200,7 @@ class LeakCheck {
   /// A new row of mine with the unique values of theirs.
   template <class T>
   void probe_keys(const detail::ModelInfo& model, Id id, const T& theirs) {
-    if (model.site == model.id || model.provider == model.id) return;
+    if (model.site == model.id || model.provider == model.id || model.base) return;
     for (const Index& index : model.table.indexes) {
       if (!index.unique || index.where || !index.expressions.empty()) continue;
       std::vector<std::string_view> key;
