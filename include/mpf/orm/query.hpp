@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include <mpf/orm/assignment.hpp>
 #include <mpf/orm/detail/core.hpp>
 #include <mpf/orm/detail/prefetch.hpp>
-#include <mpf/orm/expression.hpp>
 #include <mpf/orm/model.hpp>
 #include <mpf/orm/selection.hpp>
 
