@@ -71,7 +71,7 @@ bool json_read(JsonReader& reader, T& value);
 /// `,"name":` of a field, made at compile time.
 template <Described T, std::size_t I>
 consteval auto spell_key() {
-  constexpr std::string_view name = std::get<I>(fields_of<T>()).name();
+  constexpr std::string_view name = reflect::get<I>(fields_of<T>()).name();
   for (const char c : name) {
     if (c < ' ' || c == '"' || c == '\\') throw "a field's name must not need escapes in JSON";
   }
@@ -85,14 +85,14 @@ template <Described T, std::size_t I>
 inline constexpr auto spelled_key = spell_key<T, I>();
 
 template <Described T>
-inline constexpr std::size_t field_count = std::tuple_size_v<std::remove_cvref_t<decltype(fields_of<T>())>>;
+inline constexpr std::size_t field_count = std::remove_cvref_t<decltype(fields_of<T>())>::size;
 
 template <Described T, std::size_t... I>
 void json_write_struct(JsonWriter& writer, const T& object, std::index_sequence<I...>) {
   constexpr const auto& fields = fields_of<T>();
   writer.begin_object();
   ((writer.spelled_key({spelled_key<T, I>.data(), spelled_key<T, I>.size()}),
-    json_write(writer, object.*(std::remove_cvref_t<decltype(std::get<I>(fields))>::pointer))),
+    json_write(writer, object.*(std::remove_cvref_t<decltype(reflect::get<I>(fields))>::pointer))),
    ...);
   writer.end_object();
 }
@@ -122,10 +122,10 @@ struct JsonStructOf {
     using Type = typename Field::type;
     return {&read_field<Field>, !is_optional<Type> && !Field::template has<Defaulted>};
   }
-  static constexpr auto names = std::apply(
+  static constexpr auto names = reflect::apply(
       [](const auto&... field) { return std::array<std::string_view, sizeof...(field)>{field.name()...}; },
       fields_of<T>());
-  static constexpr auto fields = std::apply(
+  static constexpr auto fields = reflect::apply(
       [](const auto&... field) { return std::array<JsonField, sizeof...(field)>{entry(field)...}; },
       fields_of<T>());
   static constexpr JsonStruct description{names, fields.data()};

@@ -2,9 +2,10 @@
 
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
+
+#include <mpf/base/pack.hpp>
 
 /// Structs described once, from their members:
 ///
@@ -72,7 +73,7 @@ struct Field {
   using type = member_type<Member>;
   static constexpr auto pointer = Member;
 
-  std::tuple<Options...> options;
+  reflect::Pack<Options...> options;
 
   template <class Option>
   static constexpr bool has = (std::is_same_v<Option, Options> || ...);
@@ -80,7 +81,7 @@ struct Field {
   /// The option of this type; only when has<Option>.
   template <class Option>
   constexpr const Option& get() const {
-    return std::get<Option>(options);
+    return reflect::get<Option>(options);
   }
 
   constexpr std::string_view name() const {
@@ -99,7 +100,7 @@ constexpr auto field(Options... options) {
 
 template <class... Fields>
 struct Description {
-  std::tuple<Fields...> fields;
+  reflect::Pack<Fields...> fields;
 };
 
 template <class... Fields>
@@ -128,11 +129,11 @@ inline constexpr auto description_of = description<T>();
 }  // namespace reflect
 
 /// A struct with `static constexpr auto describe()` or, for models, `static constexpr auto model()`, whose
-/// result has a tuple `fields`.
+/// result has a reflect::Pack `fields`.
 template <class T>
 concept Described = reflect::has_describe<T> || reflect::has_model<T>;
 
-/// The tuple of fields of a described struct.
+/// The fields of a described struct.
 template <Described T>
 constexpr const auto& fields_of() {
   return reflect::description_of<T>.fields;
@@ -141,7 +142,7 @@ constexpr const auto& fields_of() {
 /// Calls visit(field) for each field, in the described order.
 template <Described T, class Visit>
 constexpr void for_each_field(Visit&& visit) {
-  std::apply([&](const auto&... field) { (visit(field), ...); }, fields_of<T>());
+  reflect::apply([&](const auto&... field) { (visit(field), ...); }, fields_of<T>());
 }
 
 }  // namespace mpf

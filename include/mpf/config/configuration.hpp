@@ -159,7 +159,7 @@ class Configuration {
   template <class Field, class T>
   static Complaint out_of_range(const Field& field, const T& value) {
     Complaint complaint;
-    std::apply([&](const auto&... option) { (check(option, value, complaint), ...); }, field.options);
+    reflect::apply([&](const auto&... option) { (check(option, value, complaint), ...); }, field.options);
     return complaint;
   }
   template <class Option, class T>

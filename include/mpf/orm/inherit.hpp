@@ -48,7 +48,7 @@ constexpr ExtendsEntry<Base> extends(std::string_view kind) {
 template <class T>
   requires detail::has_base<T>
 inline constexpr std::string_view kind_of =
-    std::get<ExtendsEntry<detail::base_model_of<T>>>(reflect::description_of<T>.others).kind;
+    reflect::get<ExtendsEntry<detail::base_model_of<T>>>(reflect::description_of<T>.others).kind;
 
 namespace detail {
 

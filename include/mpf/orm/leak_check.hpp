@@ -239,8 +239,8 @@ class LeakCheck {
     if (own == own_rows_.end() || own->second == theirs.id) return;
     T parent{};
     if (!detail::find_row(mine_, model, own->second, &parent)) return;
-    std::apply([&](const auto&... entry) { (probe_set<T>(model, parent, entry), ...); },
-               reflect::description_of<T>.others);
+    reflect::apply([&](const auto&... entry) { (probe_set<T>(model, parent, entry), ...); },
+                   reflect::description_of<T>.others);
   }
 
   template <class T, class Entry>

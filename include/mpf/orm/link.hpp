@@ -31,14 +31,14 @@ struct ProviderOrSystemOfLink {
 template <class Option, class Fields>
 struct TypeWith;
 template <class Option>
-struct TypeWith<Option, std::tuple<>> {
+struct TypeWith<Option, reflect::Pack<>> {
   using type = void;
 };
 template <class Option, class First, class... Rest>
-struct TypeWith<Option, std::tuple<First, Rest...>> {
+struct TypeWith<Option, reflect::Pack<First, Rest...>> {
   using type =
       typename std::conditional_t<First::template has<Option>, std::type_identity<typename First::type>,
-                                  TypeWith<Option, std::tuple<Rest...>>>::type;
+                                  TypeWith<Option, reflect::Pack<Rest...>>>::type;
 };
 template <class Option, class T>
 using type_with = typename TypeWith<Option, std::remove_cvref_t<decltype(fields_of<T>())>>::type;

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -127,12 +126,12 @@ constexpr IndexSet<Members...> index() {
 /// named.
 template <auto... Members, class First, class... Rest>
 constexpr auto unique(First first, Rest... rest) {
-  using Options = std::tuple<First, Rest...>;
+  using Options = reflect::Pack<First, Rest...>;
   return detail::IndexEntry<true, Options, Members...>{Options(first, rest...)};
 }
 template <auto... Members, class First, class... Rest>
 constexpr auto index(First first, Rest... rest) {
-  using Options = std::tuple<First, Rest...>;
+  using Options = reflect::Pack<First, Rest...>;
   return detail::IndexEntry<false, Options, Members...>{Options(first, rest...)};
 }
 
@@ -156,13 +155,13 @@ struct ExtendsEntry {
   std::string_view kind;
 };
 
-template <class T, class Fields, class Sets, class Others = std::tuple<>>
+template <class T, class Fields, class Sets, class Others = reflect::Pack<>>
 struct ModelDescription {
   using model_type = T;
   std::string_view table;
-  Fields fields;  ///< tuple of mpf::Field, the id among them
-  Sets sets;      ///< tuple of unique sets, indexes and checks
-  Others others;  ///< tuple of relations, ChangeLogEntry and ExtendsEntry, with those of the base
+  Fields fields;  ///< reflect::Pack of mpf::Field, the id among them
+  Sets sets;      ///< reflect::Pack of unique sets, indexes and checks
+  Others others;  ///< reflect::Pack of relations, ChangeLogEntry and ExtendsEntry, with those of the base
 };
 
 namespace detail {
@@ -207,7 +206,7 @@ struct BaseIn<First, Rest...> : BaseIn<Rest...> {};
 template <class Others>
 struct BaseAmong;
 template <class... Entries>
-struct BaseAmong<std::tuple<Entries...>> : BaseIn<Entries...> {};
+struct BaseAmong<reflect::Pack<Entries...>> : BaseIn<Entries...> {};
 template <class T>
 using base_model_of =
     typename BaseAmong<std::remove_cvref_t<decltype(reflect::description_of<T>.others)>>::type;
@@ -260,7 +259,7 @@ struct FieldCheck<T, Field<Member, Options...>> {
 template <class Base>
 consteval bool tells_kinds() {
   if constexpr (reflect::has_model<Base>) {
-    return std::apply(
+    return reflect::apply(
         [](const auto&... field) { return (std::decay_t<decltype(field)>::template has<RowKind> || ...); },
         reflect::description_of<Base>.fields);
   } else {
@@ -286,52 +285,28 @@ constexpr bool entry_is_member() {
   }
 }
 
-template <class Entry>
-constexpr auto if_field(const Entry& entry) {
-  if constexpr (is_field<Entry>) {
-    return std::tuple<Entry>(entry);
-  } else {
-    return std::tuple<>();
-  }
-}
-template <class Entry>
-constexpr auto if_set(const Entry& entry) {
-  if constexpr (is_set<Entry>) {
-    return std::tuple<Entry>(entry);
-  } else {
-    return std::tuple<>();
-  }
-}
-
-template <class Entry>
-constexpr auto if_other(const Entry& entry) {
-  if constexpr (is_other<Entry>) {
-    return std::tuple<Entry>(entry);
-  } else {
-    return std::tuple<>();
-  }
-}
-
 template <class T, class... Entries>
-constexpr auto model_fields(const Entries&... entries) {
+constexpr auto model_fields(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
+  const auto own = reflect::pick<is_field<Entries>...>(entries);
   if constexpr (reflect::has_model<Base>) {
-    return std::tuple_cat(reflect::description_of<Base>.fields, if_field(entries)...);
+    return reflect::concat(reflect::description_of<Base>.fields, own);
   } else if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
-    return std::tuple_cat(if_field(entries)...);
+    return own;
   } else {
-    return std::tuple_cat(std::tuple(Field<&T::id>{}), if_field(entries)...);
+    return reflect::concat(reflect::Pack<Field<&T::id>>(Field<&T::id>{}), own);
   }
 }
 
 template <class... Entries>
-constexpr auto model_others(const Entries&... entries) {
+constexpr auto model_others(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
+  const auto own = reflect::pick<is_other<Entries>...>(entries);
   if constexpr (reflect::has_model<Base>) {
     // The own base comes first, and is the one that counts.
-    return std::tuple_cat(if_other(entries)..., reflect::description_of<Base>.others);
+    return reflect::concat(own, reflect::description_of<Base>.others);
   } else {
-    return std::tuple_cat(if_other(entries)...);
+    return own;
   }
 }
 
@@ -348,9 +323,10 @@ constexpr auto model(std::string_view table, Entries... entries) {
       "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), search_index<…>(), check(…), "
       "many<…>(), links<…>(), linked<…>(), change_log() and extends<…>()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
-  auto fields = detail::model_fields<T>(entries...);
-  auto sets = std::tuple_cat(detail::if_set(entries)...);
-  auto others = detail::model_others(entries...);
+  const reflect::Pack<Entries...> all(entries...);
+  auto fields = detail::model_fields<T>(all);
+  auto sets = reflect::pick<detail::is_set<Entries>...>(all);
+  auto others = detail::model_others(all);
   return ModelDescription<T, decltype(fields), decltype(sets), decltype(others)>{table, fields, sets, others};
 }
 
@@ -362,7 +338,7 @@ namespace detail {
 
 template <class Option, class T>
 consteval bool any_field_has() {
-  return std::apply(
+  return reflect::apply(
       [](const auto&... field) { return (std::decay_t<decltype(field)>::template has<Option> || ...); },
       fields_of<T>());
 }
@@ -370,7 +346,7 @@ consteval bool any_field_has() {
 /// Whether a Member (of T or of a base of T) is among the fields of T.
 template <class T, auto Member>
 consteval bool is_described() {
-  return std::apply(
+  return reflect::apply(
       [](const auto&... field) {
         return (same_member<std::decay_t<decltype(field)>::pointer, Member> || ...);
       },
@@ -383,7 +359,7 @@ template <class T>
 inline constexpr bool has_provider_field =
     any_field_has<ProviderTenant, T>() || any_field_has<ProviderOrSystem, T>();
 template <class T>
-inline constexpr bool has_change_log = std::apply(
+inline constexpr bool has_change_log = reflect::apply(
     [](const auto&... other) {
       return (std::is_same_v<std::decay_t<decltype(other)>, ChangeLogEntry> || ...);
     },
@@ -402,9 +378,9 @@ struct SiteOf {
   using type = void;
 };
 template <class T, class First, class... Rest>
-struct SiteOf<T, std::tuple<First, Rest...>> {
+struct SiteOf<T, reflect::Pack<First, Rest...>> {
   using type = typename std::conditional_t<First::template has<Tenant>, TenantTarget<T, typename First::type>,
-                                           SiteOf<T, std::tuple<Rest...>>>::type;
+                                           SiteOf<T, reflect::Pack<Rest...>>>::type;
 };
 /// The model of the site that rows of T belong to; void when T has no tenant field.
 template <class T>

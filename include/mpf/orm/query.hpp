@@ -48,7 +48,7 @@ struct CheckSet : std::true_type {
   static constexpr bool writable = [] {
     if constexpr (Model<member_owner<Member>>) {
       using Owner = member_owner<Member>;
-      return std::apply(
+      return reflect::apply(
           [](const auto&... field) {
             return !((same_member<std::decay_t<decltype(field)>::pointer, Member> &&
                       (std::decay_t<decltype(field)>::template has<Tenant> ||

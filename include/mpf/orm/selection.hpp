@@ -51,9 +51,9 @@ struct CheckCount : std::true_type {
 template <class Row, class... V>
 consteval bool check_into() {
   using Fields = std::remove_cvref_t<decltype(fields_of<Row>())>;
-  constexpr std::size_t members = std::tuple_size_v<Fields>;
+  constexpr std::size_t members = Fields::size;
   if constexpr (members == sizeof...(V)) {
-    []<class... F>(std::type_identity<std::tuple<F...>>) {
+    []<class... F>(std::type_identity<reflect::Pack<F...>>) {
       static_cast<void>(check<CheckInto<F, V>...>());
     }(std::type_identity<Fields>{});
   } else {
@@ -73,7 +73,7 @@ void read_into(const db::Row& row, std::size_t column, Member& into) {
 template <class Row, class... V>
 void read_struct(const db::Row& row, Row& into) {
   std::size_t column = 0;
-  std::apply(
+  reflect::apply(
       [&](const auto&... field) {
         (read_into<V>(row, column++, into.*std::remove_cvref_t<decltype(field)>::pointer), ...);
       },

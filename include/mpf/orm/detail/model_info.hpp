@@ -135,7 +135,7 @@ inline constexpr std::string_view spelled_member_of = spelled_pointer<Member>();
 /// Tells each set of a decoded row which member it is.
 template <class T>
 void bind_sets(T& row) {
-  std::apply(
+  reflect::apply(
       [&row](const auto&... other) {
         (
             [&row]<class Entry>(const Entry&) {
@@ -238,7 +238,7 @@ void decode(void* object, const db::Row& row, std::size_t first_column) {
 template <class Option, class T>
 consteval std::string_view owner_column() {
   std::string_view found;
-  std::apply(
+  reflect::apply(
       [&found]<class... F>(const F&...) {
         ((F::template has<Option> && is_ref<typename F::type> ? void(found = column_name<F::pointer>)
                                                               : void()),
@@ -273,9 +273,9 @@ struct CheckDeleteRule : std::true_type {
 template <class T>
 consteval bool check_delete_rules() {
   constexpr auto check_field = []<std::size_t I>(std::integral_constant<std::size_t, I>) {
-    using F = std::tuple_element_t<I, std::remove_cvref_t<decltype(fields_of<T>())>>;
+    using F = reflect::element_t<I, std::remove_cvref_t<decltype(fields_of<T>())>>;
     if constexpr (F::template has<DeleteRule>) {
-      constexpr OnDelete rule = std::get<I>(fields_of<T>()).template get<DeleteRule>().rule;
+      constexpr OnDelete rule = reflect::get<I>(fields_of<T>()).template get<DeleteRule>().rule;
       constexpr bool fills = F::template has<DefaultValue> || F::template has<DatabaseDefault>;
       static_assert(check<CheckDeleteRule<F::pointer, std::integral_constant<OnDelete, rule>,
                                           std::bool_constant<fills>>>());
@@ -283,7 +283,7 @@ consteval bool check_delete_rules() {
   };
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (check_field(std::integral_constant<std::size_t, I>()), ...);
-  }(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<decltype(fields_of<T>())>>>());
+  }(std::make_index_sequence<std::remove_cvref_t<decltype(fields_of<T>())>::size>());
   return true;
 }
 
@@ -413,7 +413,7 @@ template <class T, bool is_unique, class Options, auto... Members>
 void add_set(ModelInfo& info, const IndexEntry<is_unique, Options, Members...>& entry) {
   static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
   Index index{"", {std::string(column_name<Members>)...}, is_unique};
-  std::apply([&](const auto&... option) { (IndexOptions::apply(index, option), ...); }, entry.options);
+  reflect::apply([&](const auto&... option) { (IndexOptions::apply(index, option), ...); }, entry.options);
   info.table.indexes.push_back(std::move(index));
 }
 
@@ -446,11 +446,11 @@ const ModelInfo& model_info() {
       using Base = base_model_of<T>;
       built.base = &model_info<Base>;
       built.as_base = [](void* object) -> void* { return static_cast<Base*>(static_cast<T*>(object)); };
-      built.base_kind = std::get<ExtendsEntry<Base>>(description.others).kind;
+      built.base_kind = reflect::get<ExtendsEntry<Base>>(description.others).kind;
       built.to_base = {"id", built.type_name, false, built.base};
       built.width += built.base().width;
     }
-    std::apply([&](const auto&... set) { (add_set<T>(built, set), ...); }, description.sets);
+    reflect::apply([&](const auto&... set) { (add_set<T>(built, set), ...); }, description.sets);
     built.change_log = has_change_log<T>;
     finish_table(built);
     return built;

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 
 #include <mpf/orm/detail/core.hpp>
@@ -13,11 +12,11 @@
 namespace mpf::orm::detail {
 
 template <class T>
-using fields_tuple = std::remove_cvref_t<decltype(fields_of<T>())>;
+using described_fields = std::remove_cvref_t<decltype(fields_of<T>())>;
 template <class T, std::size_t I>
-using field_at = std::tuple_element_t<I, fields_tuple<T>>;
+using field_at = reflect::element_t<I, described_fields<T>>;
 template <class T>
-inline constexpr std::size_t fields_in = std::tuple_size_v<fields_tuple<T>>;
+inline constexpr std::size_t fields_in = described_fields<T>::size;
 
 template <class Type>
 struct RefTarget {
@@ -81,7 +80,7 @@ struct EntryOf {
       return false;
     }
   }
-  static constexpr std::size_t index = []<class... Entries>(std::type_identity<std::tuple<Entries...>>) {
+  static constexpr std::size_t index = []<class... Entries>(std::type_identity<reflect::Pack<Entries...>>) {
     std::size_t found = no_reference;
     std::size_t next = 0;
     ((is_it<Entries>() ? void(found = next++) : void(++next)), ...);
@@ -107,7 +106,7 @@ struct Way<T, Member, ManyEntry<Set, Reference>> {
   static constexpr std::size_t reference = [] {
     if constexpr (std::is_same_v<decltype(Reference), std::nullptr_t>) {
       return find_reference<child, T>(
-          std::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others).by);
+          reflect::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others).by);
     } else {
       return index_of_field<child, Reference>();
     }
@@ -122,11 +121,11 @@ struct Way<T, Member, LinksEntry<Set, Through>> {
   static constexpr bool linked = true;
   static constexpr bool own_table = std::is_void_v<Through>;
   static constexpr std::size_t source = [] {
-    constexpr auto entry = std::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others);
+    constexpr auto entry = reflect::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others);
     return find_reference<through, T>(own_table ? std::string_view("source") : entry.source);
   }();
   static constexpr std::size_t target = [] {
-    constexpr auto entry = std::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others);
+    constexpr auto entry = reflect::get<EntryOf<T, Member>::index>(reflect::description_of<T>.others);
     return find_reference<through, child>(own_table ? std::string_view("target") : entry.target);
   }();
   static_assert(check<CheckReferenceFound<source>, CheckReferenceFound<target>>());
@@ -136,7 +135,7 @@ template <class T, auto Member, auto Set, auto Of>
 struct Way<T, Member, LinkedEntry<Set, Of>> {
   using child = typename member_type<Member>::model_type;
   using owner = member_owner<Of>;
-  using entry = std::tuple_element_t<EntryOf<owner, Of>::index, typename EntryOf<owner, Of>::others>;
+  using entry = reflect::element_t<EntryOf<owner, Of>::index, typename EntryOf<owner, Of>::others>;
   using forward = Way<owner, Of, entry>;
   using through = typename forward::through;
   static constexpr bool linked = true;
@@ -157,7 +156,7 @@ struct CheckSetDescribed : std::true_type {
 
 template <class T, auto Member>
 using way_of =
-    Way<T, Member, std::tuple_element_t<EntryOf<T, Member>::index, typename EntryOf<T, Member>::others>>;
+    Way<T, Member, reflect::element_t<EntryOf<T, Member>::index, typename EntryOf<T, Member>::others>>;
 
 template <class T, auto Member>
 Partition partition_of() {
