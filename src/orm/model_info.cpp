@@ -44,6 +44,42 @@ bool has_retired_base(const ModelInfo& model) {
   return model.base && (model.base().retired != no_column || has_retired_base(model.base()));
 }
 
+void add_columns(ModelInfo& info, std::span<const FieldFacts> fields) {
+  for (const FieldFacts& field : fields) {
+    const std::size_t index = info.columns.size();
+    info.columns.push_back(field.info);
+    Column& column = info.table.columns.emplace_back();
+    column.name = field.column;
+    column.type = field.type;
+    column.nullable = field.nullable;
+    column.primary_key = field.is_id;
+    column.max_length = field.max_length;
+    column.choices.assign(field.choices.begin(), field.choices.end());
+    column.default_value = field.default_value;
+    column.renamed_from = field.renamed_from;
+    column.scale = field.scale;
+    column.element = field.element;
+    column.byte_order = field.type == ColumnType::text || field.element == ElementType::text;
+    if (!field.target_table.empty()) {
+      column.references = Reference{.table = std::string(field.target_table),
+                                    .on_delete = field.on_delete,
+                                    .tenant = std::string(field.shared.own),
+                                    .target_tenant = std::string(field.shared.target)};
+    }
+    if (field.unique) info.table.indexes.push_back({"", {column.name}, true});
+    if (field.indexed) info.table.indexes.push_back({"", {column.name}, false});
+    if (field.is_id) info.id = index;
+    if (field.provider) info.provider = index;
+    if (field.retired) info.retired = index;
+    if (field.kind) info.kind = index;
+    if (field.tenant) {
+      info.site = index;
+      info.table.tenant_column = column.name;
+      info.site_model = field.site_model;
+    }
+  }
+}
+
 void finish_table(ModelInfo& info) {
   Table& table = info.table;
   if (const std::size_t tenant = key_tenant(info); tenant != no_column) {

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <mpf/base/spelling.hpp>
+
 /// Names of enumerators, for JSON, settings, forms and columns. Found by themselves for scoped enums whose
 /// values lie in 0…63; a trailing underscore, there to avoid a keyword, is left out ("default_" →
 /// "default"). For other values or other names specialise EnumNames:
@@ -34,16 +36,26 @@ consteval std::array<EnumName<E>, N> enum_names(const EnumName<E> (&list)[N]) {
 
 namespace reflect {
 
-template <auto Value>
-consteval std::string_view spelled_enumerator() {
-  std::string_view text = __PRETTY_FUNCTION__;
-  const std::size_t start = text.find("Value = ");
-  text.remove_prefix(start + 8);
-  text = text.substr(0, text.find_first_of(";]"));
-  if (text.find('(') == 0) return {};  // "(Color)5": no such enumerator
-  text = text.substr(text.rfind(':') + 1);
-  if (text.ends_with('_')) text.remove_suffix(1);
-  return text;
+inline constexpr std::size_t spelled_enumerators = 64;
+
+/// The names in "Color::red, Color::green_, (Color)2, …"; empty for what is no enumerator.
+template <std::size_t N>
+constexpr std::array<std::string_view, N> split_enumerators(std::string_view spelled) {
+  std::array<std::string_view, N> names;
+  std::size_t begin = 0;
+  std::size_t colon = 0;  // behind the last one
+  std::size_t next = 0;
+  for (std::size_t i = 0; i <= spelled.size() && next < N; ++i) {
+    if (i < spelled.size() && spelled[i] == ':') colon = i + 1;
+    if (i < spelled.size() && spelled[i] != ',') continue;
+    if (spelled[begin] != '(') {
+      const std::size_t last = spelled[i - 1] == '_' ? i - 1 : i;
+      names[next] = spelled.substr(colon, last - colon);
+    }
+    ++next;
+    begin = i + 2;
+  }
+  return names;
 }
 
 template <class E>
@@ -54,19 +66,19 @@ consteval auto enumerators() {
   if constexpr (has_enum_names<E>) {
     return EnumNames<E>::names;
   } else {
-    constexpr auto all = []<std::size_t... I>(std::index_sequence<I...>) {
-      return std::array{EnumName<E>{static_cast<E>(I), spelled_enumerator<static_cast<E>(I)>()}...};
-    }(std::make_index_sequence<64>());
-    constexpr std::size_t count = [](const auto& names) {
+    constexpr auto names = []<std::size_t... I>(std::index_sequence<I...>) {
+      return split_enumerators<sizeof...(I)>(spelled<static_cast<E>(I)...>);
+    }(std::make_index_sequence<spelled_enumerators>());
+    constexpr std::size_t count = [](const auto& all) {
       std::size_t n = 0;
-      for (const auto& entry : names) n += entry.name.empty() ? 0 : 1;
+      for (const auto& name : all) n += name.empty() ? 0 : 1;
       return n;
-    }(all);
+    }(names);
     static_assert(count > 0, "no enumerator with a value in 0..63: specialise mpf::EnumNames");
     std::array<EnumName<E>, count> found{};
     std::size_t next = 0;
-    for (const auto& entry : all) {
-      if (!entry.name.empty()) found[next++] = entry;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (!names[i].empty()) found[next++] = {static_cast<E>(i), names[i]};
     }
     return found;
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <mpf/base/pack.hpp>
+#include <mpf/base/spelling.hpp>
 
 /// Structs described once, from their members:
 ///
@@ -32,15 +33,9 @@ struct member_pointer<Type Owner::*> {
   using type = Type;
 };
 
-/// Spelled by g++ as "... [with auto Member = &Owner::name; ...]" and by clang as "... [Member =
-/// &Owner::name]".
 template <auto Member>
 consteval std::string_view spelled_member() {
-  std::string_view text = __PRETTY_FUNCTION__;
-  const std::size_t start = text.find("Member = ");
-  text.remove_prefix(start + 9);
-  const std::size_t end = text.find_first_of(";]");
-  text = text.substr(0, end);
+  std::string_view text = spelled<Member>;
   if (text.ends_with(')')) text.remove_suffix(1);
   return text.substr(text.rfind(':') + 1);
 }

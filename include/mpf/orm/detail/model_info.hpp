@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,9 +89,7 @@ void load_children(void* object, const db::Row& row, const ModelInfo& model,
 
 template <auto Member>
 consteval std::string_view spelled_pointer() {
-  std::string_view text = __PRETTY_FUNCTION__;
-  text.remove_prefix(text.find("Member = ") + 9);
-  text = text.substr(0, text.find_first_of(";]"));
+  const std::string_view text = reflect::spelled<Member>;
   const std::size_t member = text.rfind("::");
   const std::size_t owner = text.substr(0, member).find_last_of(":&( ");
   return text.substr(owner + 1);
@@ -97,9 +97,7 @@ consteval std::string_view spelled_pointer() {
 
 template <class T>
 consteval std::string_view type_name_of() {
-  std::string_view text = __PRETTY_FUNCTION__;
-  text.remove_prefix(text.find("T = ") + 4);
-  text = text.substr(0, text.find_first_of(";]"));
+  const std::string_view text = reflect::spelled_type<T>;
   return text.substr(text.rfind(':') + 1);
 }
 
@@ -287,83 +285,119 @@ consteval bool check_delete_rules() {
   return true;
 }
 
+/// What a field's description says, found at compile time: one for each field of each model in each source
+/// that uses the model, so no code.
+struct FieldFacts {
+  std::string_view column;
+  ColumnType type = ColumnType::text;
+  bool nullable = false;
+  bool is_id = false;
+  bool tenant = false;
+  bool provider = false;
+  bool retired = false;
+  bool kind = false;
+  bool unique = false;
+  bool indexed = false;
+  int scale = 0;
+  std::optional<ElementType> element;
+  std::optional<std::size_t> max_length;
+  std::optional<std::string_view> default_value;
+  std::string_view renamed_from;
+  std::span<const std::string_view> choices;
+  std::string_view target_table;  ///< of a reference, else empty
+  OnDelete on_delete = OnDelete::restrict;
+  SharedTenant shared;
+  ModelGetter site_model = nullptr;
+  ColumnInfo info;
+};
+
+template <class E>
+inline constexpr auto choices_of = [] {
+  std::array<std::string_view, enum_entries<E>().size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = enum_entries<E>()[i].name;
+  return names;
+}();
+
 template <class T, class F>
-void add_column(ModelInfo& info, const F& field) {
+constexpr FieldFacts facts_of(const F& field) {
   using Type = bare<typename F::type>;
   constexpr auto member = F::pointer;
-  const std::size_t index = info.columns.size();
-  Column& column = info.table.columns.emplace_back();
-  ColumnInfo& described = info.columns.emplace_back();
-  column.name = column_name<member>;
-  column.type = ColumnCodec<Type>::type;
-  column.nullable = is_optional<typename F::type>;
-  described.member = member_name<member>;
-  described.spelled = spelled_pointer<member>();
-  described.get = &get_member<member, T>;
-  described.write = &write_member<member, T>;
-  if constexpr (requires { ColumnCodec<Type>::scale; }) column.scale = ColumnCodec<Type>::scale;
-  if constexpr (requires { ColumnCodec<Type>::element; }) column.element = ColumnCodec<Type>::element;
-  if constexpr (F::template has<Generated>) {
-    column.generated = rule_sql(field.template get<Generated>().sql);
-    described.generated = true;
+  FieldFacts facts;
+  facts.column = column_name<member>;
+  facts.type = ColumnCodec<Type>::type;
+  facts.nullable = is_optional<typename F::type>;
+  facts.is_id = same_member<member, &T::id>;
+  facts.info.member = member_name<member>;
+  facts.info.spelled = spelled_pointer<member>();
+  facts.info.get = &get_member<member, T>;
+  facts.info.write = &write_member<member, T>;
+  facts.info.generated = F::template has<Generated>;
+  facts.info.auto_now_add = F::template has<AutoNowAdd>;
+  facts.info.auto_now = F::template has<AutoNow>;
+  facts.info.row_version = F::template has<RowVersion>;
+  facts.tenant = F::template has<Tenant>;
+  facts.provider = F::template has<ProviderTenant> || F::template has<ProviderOrSystem>;
+  facts.retired = F::template has<Retired>;
+  facts.unique = F::template has<UniqueSet<>>;
+  facts.indexed = F::template has<Indexed>;
+  facts.kind = F::template has<RowKind>;
+  if constexpr (same_member<member, &T::id> && has_base<T>) {
+    using Base = base_model_of<T>;
+    facts.target_table = Base::model().table;
+    facts.on_delete = OnDelete::cascade;
+    facts.shared = shared_tenant<T, Base>();
   }
-  if constexpr (F::template has<DatabaseDefault>) {
-    column.computed_default = rule_sql(field.template get<DatabaseDefault>().sql);
-  }
-  if constexpr (same_member<member, &T::id>) {
-    column.primary_key = true;
-    info.id = index;
-    if constexpr (has_base<T>) {
-      using Base = base_model_of<T>;
-      constexpr SharedTenant tenant = shared_tenant<T, Base>();
-      column.references = Reference{std::string(Base::model().table), "id", OnDelete::cascade,
-                                    std::string(tenant.own), std::string(tenant.target)};
-    }
-  }
-  if constexpr (F::template has<RowKind>) info.kind = index;
+  if constexpr (requires { ColumnCodec<Type>::scale; }) facts.scale = ColumnCodec<Type>::scale;
+  if constexpr (requires { ColumnCodec<Type>::element; }) facts.element = ColumnCodec<Type>::element;
   if constexpr (std::same_as<typename F::type, Id> || is_ref<Type> || std::same_as<Type, Timestamp> ||
                 std::same_as<typename F::type, std::int64_t> || F::template has<RowKind>) {
-    described.set = &set_member<member, T>;
+    facts.info.set = &set_member<member, T>;
   }
   if constexpr (is_ref<Type>) {
     using Target = typename Type::model_type;
     static_assert(Model<Target>, "include the header of the model that this orm::Ref refers to");
-    column.references = Reference{std::string(Target::model().table), "id", OnDelete::restrict};
+    facts.target_table = Target::model().table;
     if constexpr (!F::template has<Tenant> && !F::template has<ProviderTenant>) {
-      column.references->tenant = shared_tenant<T, Target>().own;
-      column.references->target_tenant = shared_tenant<T, Target>().target;
+      facts.shared = shared_tenant<T, Target>();
     }
-    if constexpr (F::template has<DeleteRule>) {
-      column.references->on_delete = field.template get<DeleteRule>().rule;
-    }
-    described.target = &model_info<Target>;
-    described.load = &load_member<member, T>;
+    if constexpr (F::template has<DeleteRule>) facts.on_delete = field.template get<DeleteRule>().rule;
+    facts.info.target = &model_info<Target>;
+    facts.info.load = &load_member<member, T>;
   }
-  column.byte_order = column.type == ColumnType::text || column.element == ElementType::text;
-  if constexpr (std::is_enum_v<Type>) {
-    for (const auto& entry : enum_entries<Type>()) column.choices.emplace_back(entry.name);
-  }
-  if constexpr (F::template has<MaxLength>) {
-    column.max_length = field.template get<MaxLength>().characters;
-  }
+  if constexpr (std::is_enum_v<Type>) facts.choices = choices_of<Type>;
+  if constexpr (F::template has<MaxLength>) facts.max_length = field.template get<MaxLength>().characters;
   if constexpr (F::template has<DefaultValue>) {
-    column.default_value = std::string(field.template get<DefaultValue>().literal);
+    facts.default_value = field.template get<DefaultValue>().literal;
   }
-  if constexpr (F::template has<RenamedFrom>) {
-    column.renamed_from = field.template get<RenamedFrom>().column;
+  if constexpr (F::template has<RenamedFrom>) facts.renamed_from = field.template get<RenamedFrom>().column;
+  if constexpr (F::template has<Tenant>) facts.site_model = &model_info<typename TenantTarget<T, Type>::type>;
+  return facts;
+}
+
+/// Those that are columns of T's own table.
+template <class T>
+constexpr auto own_fields() {
+  return []<class... F>(const reflect::Pack<F...>& fields) {
+    return reflect::pick<is_own_field<T, F>()...>(fields);
+  }(fields_of<T>());
+}
+
+template <class T>
+inline constexpr auto facts_of_fields = reflect::apply(
+    [](const auto&... field) { return std::array<FieldFacts, sizeof...(field)>{facts_of<T>(field)...}; },
+    own_fields<T>());
+
+void add_columns(ModelInfo& info, std::span<const FieldFacts> fields);
+
+/// What only the database can evaluate.
+template <class F>
+void add_expressions(ModelInfo& info, std::size_t index, const F& field) {
+  if constexpr (F::template has<Generated>) {
+    info.table.columns[index].generated = rule_sql(field.template get<Generated>().sql);
   }
-  if constexpr (F::template has<UniqueSet<>>) info.table.indexes.push_back({"", {column.name}, true});
-  if constexpr (F::template has<Indexed>) info.table.indexes.push_back({"", {column.name}, false});
-  if constexpr (F::template has<Tenant>) {
-    info.site = index;
-    info.table.tenant_column = column.name;
-    info.site_model = &model_info<typename TenantTarget<T, Type>::type>;
+  if constexpr (F::template has<DatabaseDefault>) {
+    info.table.columns[index].computed_default = rule_sql(field.template get<DatabaseDefault>().sql);
   }
-  if constexpr (F::template has<ProviderTenant> || F::template has<ProviderOrSystem>) info.provider = index;
-  if constexpr (F::template has<Retired>) info.retired = index;
-  described.auto_now_add = F::template has<AutoNowAdd>;
-  described.auto_now = F::template has<AutoNow>;
-  described.row_version = F::template has<RowVersion>;
 }
 
 template <class T, class Condition>
@@ -432,15 +466,16 @@ void add_set(ModelInfo& info, IndexSet<Members...>) {
 template <class T>
 const ModelInfo& model_info() {
   static const ModelInfo info = [] {
-    constexpr auto description = T::model();
+    constexpr const auto& description = reflect::description_of<T>;
     static_assert(check_delete_rules<T>());
     ModelInfo built;
     built.type_name = type_name_of<T>();
     built.table.name = description.table;
     built.decode = &decode<T>;
-    for_each_field<T>([&](const auto& field) {
-      if constexpr (is_own_field<T, std::remove_cvref_t<decltype(field)>>()) add_column<T>(built, field);
-    });
+    const auto own = own_fields<T>();
+    add_columns(built, facts_of_fields<T>);
+    std::size_t index = 0;
+    reflect::apply([&](const auto&... field) { (add_expressions(built, index++, field), ...); }, own);
     built.width = built.columns.size();
     if constexpr (has_base<T>) {
       using Base = base_model_of<T>;
