@@ -54,7 +54,8 @@ Portal::~Portal() { application_.stop(); }
 mpf::StartOptions Portal::options() const {
   mpf::StartOptions options;
   options.profile = "test";
-  options.overrides = {{"http.port", "0"}, {"application.data_folder", data().string()}};
+  options.overrides = {
+      {"http.port", "0"}, {"application.data_folder", data().string()}, {"database.url", place_.url()}};
   options.clock = &clock_;
   return options;
 }

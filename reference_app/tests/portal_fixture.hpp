@@ -14,6 +14,7 @@
 #include <mpf/app/application.hpp>
 #include <mpf/base/manual_clock.hpp>
 #include <support/browser.hpp>
+#include <support/place.hpp>
 #include <support/temp_dir.hpp>
 
 namespace portal::test {
@@ -54,6 +55,7 @@ class Portal {
 
  private:
   mpf::test::TempDir folder_;
+  mpf::test::DatabasePlace place_;
   mpf::ManualClock clock_;
   mpf::Application application_;
 };

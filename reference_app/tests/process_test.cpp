@@ -1,17 +1,19 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include <mpf/fiber/fiber.hpp>
 #include <support/browser.hpp>
+#include <support/place.hpp>
 #include <support/process.hpp>
 #include <support/temp_dir.hpp>
 
@@ -24,6 +26,7 @@ using mpf::test::Process;
 
 struct Deployment {
   mpf::test::TempDir folder;
+  std::optional<mpf::test::DatabasePlace> place;  ///< else in the data folder
   std::map<std::string, std::string> environment;
   int runs = 0;
 
@@ -31,6 +34,7 @@ struct Deployment {
     fs::create_directories(data());
     environment["MPF_PROFILE"] = "dev";
     environment["MPF_APPLICATION__DATA_FOLDER"] = data().string();
+    if (mpf::test::on_postgres()) environment["MPF_DATABASE__URL"] = place.emplace().url();
     environment["MPF_HTTP__PORT"] = "0";
     environment["MPF_TASK__LEASE"] = "2s";
     environment["MPF_TASK__HEARTBEAT"] = "500ms";
@@ -80,23 +84,30 @@ struct Deployment {
     return {};
   }
 
+  /// Calls fn(row) for each row of a query.
+  template <class Fn>
+  void each(const std::string& sql, const Fn& fn) const {
+    const std::string url = place ? place->url() : "sqlite:" + database().string();
+    mpf::fiber::run([&] { mpf::test::open_database(url)->execute({sql, {}}, fn); });
+  }
+
   std::vector<std::string> query(const std::string& sql) const {
     std::vector<std::string> result;
-    sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(database().c_str(), &db) == SQLITE_OK);
-    char* error = nullptr;
-    sqlite3_exec(
-        db, sql.c_str(),
-        [](void* rows, int, char** values, char**) {
-          static_cast<std::vector<std::string>*>(rows)->emplace_back(values[0] != nullptr ? values[0] : "");
-          return 0;
-        },
-        &result, &error);
-    const std::string problem = error == nullptr ? "" : error;
-    sqlite3_free(error);
-    sqlite3_close(db);
-    REQUIRE(problem.empty());
+    each(sql, [&](const mpf::db::Row& row) { result.emplace_back(row.text(0)); });
     return result;
+  }
+
+  std::int64_t number(const std::string& sql) const {
+    std::int64_t result = -1;
+    each(sql, [&](const mpf::db::Row& row) { result = row.integer(0); });
+    return result;
+  }
+
+  /// What the database itself may find wrong.
+  void check_database() const {
+    if (mpf::test::on_postgres()) return;  // checks its rows as they are written
+    CHECK(query("PRAGMA integrity_check") == std::vector<std::string>{"ok"});
+    CHECK(query("PRAGMA foreign_key_check").empty());
   }
 
   std::set<std::string> stored_files() const {
@@ -126,21 +137,20 @@ TEST_CASE("an import killed at any moment is completed by the next, nothing twic
       process->kill(SIGKILL);
       ++killed;
     }
-    CHECK(deployment.query("PRAGMA integrity_check") == std::vector<std::string>{"ok"});
-    CHECK(deployment.query("PRAGMA foreign_key_check").empty());
+    deployment.check_database();
   }
   CHECK(killed > 0);
   const auto [code, output] = deployment.run({"import", "acme", folder});
   REQUIRE_MESSAGE(code == 0, output);
 
-  const auto count = [&](const std::string& sql) { return deployment.query(sql).at(0); };
-  CHECK(count("SELECT count(*) FROM content_item WHERE retired_at IS NULL") == std::to_string(pages));
-  CHECK(count("SELECT count(*) FROM content_item") == std::to_string(pages));
-  CHECK(count("SELECT count(DISTINCT title) FROM content_item") == std::to_string(pages));
-  CHECK(count("SELECT count(*) FROM content_file WHERE retired_at IS NULL") == std::to_string(pages + 7));
-  CHECK(count("SELECT count(*) FROM content_collection") == "8");
-  CHECK(count("SELECT count(*) FROM content_source") == "1");
-  CHECK(count("SELECT max(revision) FROM content_item") == "1");
+  const auto count = [&](const std::string& sql) { return deployment.number(sql); };
+  CHECK(count("SELECT count(*) FROM content_item WHERE retired_at IS NULL") == pages);
+  CHECK(count("SELECT count(*) FROM content_item") == pages);
+  CHECK(count("SELECT count(DISTINCT title) FROM content_item") == pages);
+  CHECK(count("SELECT count(*) FROM content_file WHERE retired_at IS NULL") == pages + 7);
+  CHECK(count("SELECT count(*) FROM content_collection") == 8);
+  CHECK(count("SELECT count(*) FROM content_source") == 1);
+  CHECK(count("SELECT max(revision) FROM content_item") == 1);
 
   std::set<std::string> mentioned;
   for (const auto& stored : deployment.query("SELECT stored FROM content_file")) {
@@ -151,6 +161,7 @@ TEST_CASE("an import killed at any moment is completed by the next, nothing twic
 }
 
 TEST_CASE("a full disk ends an import with the reason, and the next one goes on") {
+  if (mpf::test::on_postgres()) return;  // what fills up here is the folder with the database in it
   Deployment deployment;
   deployment.define_site();
   // Twelve megabytes for pages that need more.
@@ -181,10 +192,10 @@ TEST_CASE("a full disk ends an import with the reason, and the next one goes on"
   // With room again, what was there is whole and the same command completes it.
   fs::remove_all(deployment.data());
   fs::copy(deployment.folder.path() / "after", deployment.data(), fs::copy_options::recursive);
-  CHECK(deployment.query("PRAGMA integrity_check") == std::vector<std::string>{"ok"});
+  deployment.check_database();
   const auto [again, text] = deployment.run({"import", "acme", pages.string()});
   CHECK_MESSAGE(again == 0, text);
-  CHECK(deployment.query("SELECT count(*) FROM content_item WHERE retired_at IS NULL").at(0) == "200");
+  CHECK(deployment.number("SELECT count(*) FROM content_item WHERE retired_at IS NULL") == 200);
   CHECK(deployment.stored_files().size() == 200);
 }
 
@@ -244,6 +255,7 @@ TEST_CASE("mistakes of operators are answered in one clear line") {
     CHECK_MESSAGE(output.find("prod") != std::string::npos, output);
   }
   SUBCASE("a database file that is none") {
+    if (mpf::test::on_postgres()) return;
     deployment.define_site();
     const auto file = deployment.database();
     std::ofstream(file, std::ios::trunc) << std::string(8192, 'x');
@@ -255,6 +267,7 @@ TEST_CASE("mistakes of operators are answered in one clear line") {
     CHECK(fs::file_size(file) == 8192);
   }
   SUBCASE("a database file that is damaged in the middle") {
+    if (mpf::test::on_postgres()) return;
     deployment.define_site();
     const auto file = deployment.database();
     {

@@ -14,6 +14,7 @@
 #include <mpf/base/error.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/cache/stash.hpp>
+#include <mpf/db/query_log.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/telemetry/log.hpp>
 #include <mpf/tenant/middleware.hpp>
@@ -117,12 +118,15 @@ http::Response answer(http::Request& request, const http::Next& next) {
 
 http::Middleware record_requests(Instance& instance) {
   auto metrics = std::make_shared<RequestMetrics>(instance.metrics(), instance.registrations().router);
-  return [&instance, metrics = std::move(metrics), logged = instance.settings<HttpSettings>().log_requests](
-             http::Request& request, const http::Next& next) {
+  const auto& settings = instance.settings<HttpSettings>();
+  return [&instance, metrics = std::move(metrics), logged = settings.log_requests,
+          budget = static_cast<std::size_t>(settings.query_budget)](http::Request& request,
+                                                                    const http::Next& next) {
     const auto begin = Steady::now();
     const auto use = telemetry::use(instance.logger());
     const log::FieldScope id("request", request.id);
     const auto stash = cache::RequestStash::open();
+    const db::QueryLogScope queries(budget);
     const auto seconds = [begin] { return std::chrono::duration<double>(Steady::now() - begin); };
     http::Response response;
     try {
@@ -138,10 +142,15 @@ http::Middleware record_requests(Instance& instance) {
     response.header("X-Request-Id", request.id);
     const auto took = seconds();
     metrics->record(request.route(), response.status, took.count());
-    if (logged && !is_operations_path(request.path)) {
-      const RequestFields fields(request);
-      log::info("{} {} {} {:.1f} ms", to_string(request.method), request.path, response.status,
-                took.count() * 1000);
+    if (!is_operations_path(request.path)) {
+      const bool over = queries->over_budget();
+      if (logged || over) {
+        const RequestFields fields(request);
+        const auto summary = queries->summary();
+        log::write(over ? log::Level::warning : log::Level::info,
+                   fmt::format("{} {} {} {:.1f} ms, {}", to_string(request.method), request.path,
+                               response.status, took.count() * 1000, summary));
+      }
     }
     return response;
   };

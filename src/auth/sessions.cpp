@@ -51,7 +51,8 @@ std::optional<Session> Sessions::find(const orm::SiteScope& scope, std::string_v
   if (now >= session->last_seen + settings_.touch_interval) {
     session->last_seen = now;
     try {
-      scope.update<&Session::last_seen>(*session);
+      // Of its own inside of another one: PostgreSQL ends a transaction at its first error.
+      scope.transaction([&] { scope.update<&Session::last_seen>(*session); });
     } catch (const Error& e) {
       // Reading must go on while writing fails (a full disk); and the session may have just been ended.
       log::warning("last use of session {} not written: {}", session->id.value, e.what());

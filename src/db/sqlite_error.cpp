@@ -93,10 +93,10 @@ void throw_error(sqlite3* connection, int code, const std::string& file, std::st
       throw_constraint(code, message, sql);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw Error(ErrorKind::unavailable,
-                  with_cause(fmt::format("database {} stayed locked by another process: end its long "
-                                         "transaction (see `fuser {}`) or raise busy_timeout",
-                                         file, file)));
+      throw LockTimeout(
+          with_cause(fmt::format("database {} stayed locked by another process: end its long "
+                                 "transaction (see `fuser {}`) or raise busy_timeout",
+                                 file, file)));
     case SQLITE_FULL:
       throw disk_full();
     case SQLITE_IOERR:

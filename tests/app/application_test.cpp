@@ -89,6 +89,44 @@ TEST_CASE("requests are logged with id, site and user") {
   CHECK(explained);
 }
 
+TEST_CASE("a request's statements are counted in its log line, too many are a warning that says whose") {
+  TestApplication app([](Setup& s) {
+    s.get("/few", [](Context& ctx) {
+      fiber::spawn([&ctx] { ctx.db().execute({"SELECT 1", {}}); }).get();
+      return http::Response::text("");
+    });
+    s.get("/many", [](Context& ctx) {
+      for (int i = 0; i < 21; ++i) ctx.db().execute({"SELECT 1", {}});
+      return http::Response::text("");
+    });
+  });
+  app.options.overrides["http.query_budget"] = "20";
+  app.start_with_sites();
+  auto browser = app.browser();
+  browser.get("/few");  // the site is looked up
+  browser.get("/few");
+  browser.get("/many");
+  // The line is written when the answer is on its way.
+  browser.get("/few");
+  std::string few;
+  std::string many;
+  for (const auto& line : app.logger->lines()) {
+    if (has(line.message, "GET /few 200")) {
+      CHECK(line.level == log::Level::info);
+      few = line.message;
+    }
+    if (has(line.message, "GET /many 200")) {
+      CHECK(line.level == log::Level::warning);
+      many = line.message;
+    }
+  }
+  CHECK(has(few, " ms, "));
+  CHECK(has(few, " statement"));
+  CHECK_FALSE(has(few, "budget"));
+  CHECK(has(many, "(budget 20): 21 from "));
+  CHECK(has(many, "application_test.cpp:"));
+}
+
 TEST_CASE("errors are pages for people and problems for programs") {
   TestApplication app([](Setup& s) {
     const auto refuse = [](Context&) -> http::Response { fail(ErrorKind::denied, "Not <you>"); };

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <mpf/telemetry/logger.hpp>
 
 #include "support/browser.hpp"
+#include "support/place.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mpf::test {
@@ -60,6 +62,7 @@ class TestApplication {
                          {"auth.argon2_passes", "1"},
                          {"task.poll_interval", "20ms"},
                          {"runtime.loops", "2"}};
+    if (on_postgres()) options.overrides["database.url"] = place_.emplace().url();
     options.logger = logger;
   }
 
@@ -95,6 +98,7 @@ class TestApplication {
 
  private:
   TempDir folder_;
+  std::optional<DatabasePlace> place_;  ///< else a file in the folder
   Application application_;
 };
 

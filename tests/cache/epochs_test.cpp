@@ -11,10 +11,9 @@
 #include <mpf/base/error.hpp>
 #include <mpf/cache/cache.hpp>
 #include <mpf/cache/epochs.hpp>
-#include <mpf/db/sqlite.hpp>
 #include <mpf/fiber/fiber.hpp>
 
-#include "support/temp_dir.hpp"
+#include "support/place.hpp"
 
 using namespace std::chrono_literals;
 using mpf::cache::Cache;
@@ -30,8 +29,8 @@ struct Rollback {};
 
 /// One process's cache on the database in a folder.
 struct Process {
-  explicit Process(const mpf::test::TempDir& folder)
-      : db(mpf::db::open_sqlite({.file = folder / "test.db"})),
+  explicit Process(const mpf::test::DatabasePlace& place)
+      : db(place.open()),
         cache(std::make_unique<Cache>(mpf::cache::CacheOptions{}, mpf::cache::database_epochs(*db))) {}
 
   std::int64_t load(int row) const {
@@ -58,21 +57,21 @@ struct Process {
 };
 
 void create_tables(mpf::db::Database& db) {
-  db.execute_script(
-      "CREATE TABLE mpf_cache_epoch (id INTEGER PRIMARY KEY, group_path TEXT NOT NULL UNIQUE, number INTEGER "
-      "NOT "
-      "NULL);"
-      "CREATE TABLE item (id INTEGER PRIMARY KEY, version INTEGER NOT NULL);"
-      "INSERT INTO item VALUES (1, 1), (2, 1), (3, 1), (4, 1)");
+  db.execute_script("CREATE TABLE mpf_cache_epoch (" + mpf::test::id_column(db.dialect()) +
+                    ", group_path TEXT NOT NULL UNIQUE, number INTEGER "
+                    "NOT "
+                    "NULL);"
+                    "CREATE TABLE item (id INTEGER PRIMARY KEY, version INTEGER NOT NULL);"
+                    "INSERT INTO item VALUES (1, 1), (2, 1), (3, 1), (4, 1)");
 }
 
 /// Two processes on one database.
 template <class Fn>
 void with_processes(Fn&& fn) {
   mpf::fiber::run([&] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
-    const Process there(folder);
+    const mpf::test::DatabasePlace place;
+    const Process here(place);
+    const Process there(place);
     create_tables(*here.db);
     fn(here, there);
   });
@@ -198,8 +197,8 @@ TEST_CASE("a database put back to an earlier state outdates everything") {
 
 TEST_CASE("without its table the cache says so") {
   mpf::fiber::run([] {
-    const mpf::test::TempDir folder;
-    const Process here(folder);
+    const mpf::test::DatabasePlace place;
+    const Process here(place);
     CHECK_THROWS_WITH_AS(here.get(), doctest::Contains("mpf_cache_epoch"), mpf::Error);
   });
 }
@@ -213,8 +212,8 @@ TEST_CASE("the migration ships with the library") {
 TEST_CASE("under real concurrency no value is older than what was finished before") {
   mpf::fiber::run(
       [] {
-        const mpf::test::TempDir folder;
-        const std::array<Process, 2> processes{Process(folder), Process(folder)};
+        const mpf::test::DatabasePlace place;
+        const std::array<Process, 2> processes{Process(place), Process(place)};
         create_tables(*processes[0].db);
         std::array<std::atomic<std::int64_t>, 5> finished{};
         for (auto& version : finished) version = 1;

@@ -170,6 +170,7 @@ TEST_CASE("the lock of another process is waited for, within the timeout and the
       const auto locked = error_of([&] { db->execute(insert); });
       CHECK(locked.kind() == ErrorKind::unavailable);
       CHECK(mentions(locked, "stayed locked by another process"));
+      CHECK_THROWS_AS(db->execute(insert), db::LockTimeout);
       CHECK(number(*db, "SELECT count(*) FROM t") == 0);
     }
     const auto db = db::open_sqlite({.file = file, .busy_timeout = 1h});

@@ -45,6 +45,7 @@ struct HttpSettings {
   std::vector<std::string> trusted_proxies;
   bool log_requests = true;
   bool compress = true;
+  std::int64_t query_budget = 50;
 
   static constexpr auto describe() {
     using config::help;
@@ -65,7 +66,11 @@ struct HttpSettings {
         field<&HttpSettings::trusted_proxies>(
             help("addresses whose X-Forwarded-For and X-Forwarded-Proto count")),
         field<&HttpSettings::log_requests>(help("a log line for each request")),
-        field<&HttpSettings::compress>(help("text for clients that take gzip; off when a proxy does it")));
+        field<&HttpSettings::compress>(help("text for clients that take gzip; off when a proxy does it")),
+        field<&HttpSettings::query_budget>(
+            help("a request with more statements is logged as a warning, with where they come from; 0: any "
+                 "number"),
+            config::min(0)));
   }
 };
 

@@ -48,14 +48,12 @@ void retry_failed_parts(mpf::task::Queue& tasks, mpf::Id job) {
   }
 }
 
-}  // namespace
-
-StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
-                           const ImportOptions& options) {
-  const auto folder = mpf::fiber::offload([&] { return check_folder(options.folder); });
+StartedImport start_or_join(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                            const ImportOptions& options, const std::filesystem::path& folder) {
   const auto scope = services.site_scope(site.id);
   return services.db().transaction([&](mpf::db::Transaction&) {
-    auto found = scope.query<Source>().where(orm::f<&Source::folder> == folder.string()).first();
+    // Whoever starts the same import meanwhile waits here, and joins.
+    auto found = scope.query<Source>().where(orm::f<&Source::folder> == folder.string()).for_update().first();
     Source source = found ? std::move(*found) : make_source(scope, folder, options);
     auto& tasks = services.tasks();
     const auto key = source.id.to_string();
@@ -83,6 +81,21 @@ StartedImport start_import(const mpf::Services& services, const mpf::tenant::Cur
     scope.update(source);
     return StartedImport{source.id, job, false};
   });
+}
+
+}  // namespace
+
+StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
+                           const ImportOptions& options) {
+  const auto folder = mpf::fiber::offload([&] { return check_folder(options.folder); });
+  for (int tries = 1;; ++tries) {
+    try {
+      return start_or_join(services, site, options, folder);
+    } catch (const mpf::db::ConstraintError& error) {
+      // Another process has just made the source or its collection: there is something to join now.
+      if (error.type() != mpf::db::ConstraintError::Type::unique || tries == 3) throw;
+    }
+  }
 }
 
 ImportProgress import_progress(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
