@@ -186,7 +186,7 @@ class LeakCheck {
         if (other == rows_.end()) return;
         // A site's row may show that of another site's provider only if it is the same provider.
         if (target.site == detail::no_column && mine_.provider == theirs_.provider) return;
-        expect(model, (std::string("a row may refer to it by ") + std::string(F{}.name())).c_str(), [&] {
+        expect(model, (std::string("a row may refer to it by ") + std::string(field.name())).c_str(), [&] {
           bool complete = true;
           T row = sample<T>(own_rows_, complete);
           row.*F::pointer = Type(other->second);
