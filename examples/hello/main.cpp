@@ -55,6 +55,6 @@ struct Hello final : Module {
     s.task<CountWords>("hello.count_words", count_words);
   }
 };
-// [taste]
+// [/taste]
 
 int main(int argc, char** argv) { return Application(modules<Hello>(), {.name = "hello"}).main(argc, argv); }

@@ -7,6 +7,7 @@ Prints one line a breach and exits with 1 when there is any.
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -80,10 +81,21 @@ for group in GROUPS:
             if parts[0] == "extensions":
                 report(path, line, "the core application never includes an extension")
 
-# The README's taste of the code is that of a program which is compiled and tested.
-taste = (ROOT / "examples/hello/main.cpp").read_text(encoding="utf-8").split("// [taste]\n")[1]
-if f"```cpp\n{taste}```" not in (ROOT / "README.md").read_text(encoding="utf-8"):
-    report(ROOT / "README.md", 1, "the code is not that between the [taste] marks of examples/hello/main.cpp")
+# Code in the documents is cut from sources that are compiled and tested: "<!-- cut from FILE#NAME -->" stands
+# above it, and "// [NAME]" and "// [/NAME]" around it in the source.
+for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    text = page.read_text(encoding="utf-8")
+    for match in re.finditer(r"^(?:<!-- cut from (\S+)#(\S+) -->\n)?```cpp\n(.*?)```", text, re.M | re.S):
+        line = text.count("\n", 0, match.start()) + 1
+        file, name, code = match.groups()
+        if file is None:
+            report(page, line, "code is cut from a source: put <!-- cut from FILE#NAME --> above it")
+            continue
+        parts = re.split(rf"^ *// \[/?{re.escape(name)}\]\n", (ROOT / file).read_text(encoding="utf-8"), flags=re.M)
+        if len(parts) != 3:
+            report(page, line, f"{file} has no code between // [{name}] and // [/{name}]")
+        elif textwrap.dedent(parts[1]) != code:
+            report(page, line, f"the code is not that between the [{name}] marks of {file}")
 
 print("\n".join(problems) if problems else "structure is clean")
 sys.exit(1 if problems else 0)

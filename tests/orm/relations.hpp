@@ -50,6 +50,7 @@ struct Reading {
   }
 };
 
+// [model]
 struct Post {
   orm::Id id;
   orm::Ref<Site> site;
@@ -79,6 +80,7 @@ struct Post {
         orm::links<&Post::readers, Reading>(), orm::links<&Post::related>(), orm::change_log());
   }
 };
+// [/model]
 
 struct Tag {
   orm::Id id;
