@@ -121,6 +121,8 @@ void Instance::open() {
     options.statement_timeout = own.statement_timeout;
     options.lock_timeout = own.lock_timeout;
     options.transaction_pooler = own.transaction_pooler;
+    options.replicas = own.replicas;
+    options.replica_lag = own.replica_lag;
     db_ = db::open_postgres(std::move(options));
     return;
   }

@@ -14,6 +14,7 @@
 #include <mpf/base/error.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/cache/stash.hpp>
+#include <mpf/db/own_writes.hpp>
 #include <mpf/db/query_log.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/telemetry/log.hpp>
@@ -127,6 +128,7 @@ http::Middleware record_requests(Instance& instance) {
     const log::FieldScope id("request", request.id);
     const auto stash = cache::RequestStash::open();
     const db::QueryLogScope queries(budget);
+    const db::OwnWritesScope writes;
     const auto seconds = [begin] { return std::chrono::duration<double>(Steady::now() - begin); };
     http::Response response;
     try {

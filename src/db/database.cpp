@@ -1,5 +1,7 @@
 #include <mpf/db/database.hpp>
 
+#include <algorithm>
+
 namespace mpf::db {
 
 namespace {
@@ -20,12 +22,20 @@ ConstraintError::ConstraintError(Type type, const std::string& message, std::str
 
 std::uint64_t Database::execute_batch(std::span<const Statement> statements, const BatchSink& on_row) {
   std::uint64_t changed = 0;
-  for (std::size_t i = 0; i < statements.size(); ++i) {
-    if (on_row) {
-      changed += execute(statements[i], [&](const Row& row) { on_row(i, row); });
-    } else {
-      changed += execute(statements[i]);
+  const auto run_all = [&] {
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+      if (on_row) {
+        changed += execute(statements[i], [&](const Row& row) { on_row(i, row); });
+      } else {
+        changed += execute(statements[i]);
+      }
     }
+  };
+  const auto writes = [](const Statement& each) { return each.access == Access::write; };
+  if (!current() && statements.size() > 1 && std::ranges::any_of(statements, writes)) {
+    transaction([&](Transaction&) { run_all(); });
+  } else {
+    run_all();
   }
   return changed;
 }

@@ -2,17 +2,18 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
-#include <map>
-#include <mutex>
 
 #include <fmt/core.h>
 
+#include <mpf/db/own_writes.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/sync.hpp>
 
 #include "db/postgres_copy.hpp"
+#include "db/postgres_replica.hpp"
 #include "db/postgres_session.hpp"
 #include "db/query_timer.hpp"
 #include "fiber/loop_impl.hpp"
@@ -23,92 +24,71 @@ namespace {
 
 using namespace postgres;
 
-constexpr int stray_cancels = 5;  ///< so often a statement is run again that was hit by others'
-
 class PostgresDatabase final : public Database {
  public:
   explicit PostgresDatabase(PostgresOptions options)
       : options_(std::make_shared<const PostgresOptions>(std::move(options))),
-        address_(*options_),
         runtime_(fiber::Loop::current()->runtime()),
-        pools_(runtime_.loop_count()) {}
-
-  ~PostgresDatabase() override {
-    for (const auto& slot : pools_) {
-      if (slot.pool) close(slot);
-    }
-    for (const auto& [loop, slot] : foreign_) close(slot);
-  }
+        primary_(runtime_, options_, Address(*options_)),
+        replicas_(runtime_, options_) {}
 
   Dialect dialect() const noexcept override { return Dialect::postgres; }
-  std::string description() const override { return address_.description(); }
+  std::string description() const override { return primary_.where(); }
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
     if (!fiber::in_fiber()) return in_fiber([&] { return execute(statement, on_row); });
     const QueryTimer timer(statement.origin);
+    note_write(statement.access);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute(statement, on_row);
     }
-    return execute_alone(statement, on_row);
-  }
-
-  /// Outside of the fiber's transaction.
-  std::uint64_t execute_alone(const Statement& statement, const RowSink& on_row) {
-    const bool write = statement.access == Access::write;
-    if ((write && on_row) || (statement.stream && !write)) return execute_owned(statement, on_row);
-    for (int attempt = 0;; ++attempt) {
-      Result result;
-      {
-        const LoopPool::Share link(pool());
-        Completion completion;
-        Request* const request =
-            &link->send({}, statement.sql, statement.params, completion, purpose_of(statement));
-        link->wait({&request, 1}, completion, write ? Link::Giving::no_rest : Link::Giving::up);
-        const bool again = link->hit_by_stray_cancel(*request) || link->was_stale(*request);
-        struct Forget {
-          Link& link;
-          Request& request;
-          ~Forget() { link.forget(request); }
-        };
-        const Forget forget{*link, *request};
-        if (again && attempt < stray_cancels) continue;
-        link->check(*request, statement.sql);
-        result = std::move(request->result);
-      }
-      return deliver(result, on_row);
+    if (statement.replica && statement.access == Access::read) {
+      std::uint64_t changed = 0;
+      bool shown = false;
+      const RowSink noting = [&](const Row& row) {
+        shown = true;
+        if (on_row) on_row(row);
+      };
+      const bool done =
+          by_replica([&](LoopPool& pool) { changed = execute_on(pool, statement, noting); }, shown);
+      if (done) return changed;
     }
+    return execute_on(pool(), statement, on_row);
   }
 
   std::uint64_t execute_batch(std::span<const Statement> statements, const BatchSink& on_row) override {
     if (statements.empty()) return 0;
     if (!fiber::in_fiber()) return in_fiber([&] { return execute_batch(statements, on_row); });
     const QueryTimer timer(statements.front().origin, statements.size());
+    for (const Statement& each : statements) note_write(each.access);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute_batch(statements, on_row);
     }
-    bool writes = false;
-    for (const Statement& each : statements) writes = writes || each.access == Access::write;
-    std::vector<std::string> nothing;
-    const LoopPool::Lease link(pool());  // of its own: no cancellation of others may hit a part of it
-    return run_batch(*link, nothing, statements, writes ? Link::Giving::no_rest : Link::Giving::up,
-                     [&](std::size_t i, const Result& result) {
-                       return deliver(result,
-                                      on_row ? RowSink([&](const Row& row) { on_row(i, row); }) : RowSink());
-                     });
+    std::vector<Result> results;
+    const auto may_lag = [](const Statement& each) { return each.replica && each.access == Access::read; };
+    const auto run = [&](LoopPool& pool) { results = run_batch_alone(pool, statements); };
+    if (!std::ranges::all_of(statements, may_lag) || !by_replica(run, false)) run(pool());
+    std::uint64_t changed = 0;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      changed += deliver(results[i], on_row ? RowSink([&](const Row& row) { on_row(i, row); }) : RowSink());
+    }
+    return changed;
   }
 
   std::uint64_t bulk_insert(const BulkInsert& insert) override {
     if (!fiber::in_fiber()) return in_fiber([&] { return bulk_insert(insert); });
+    note_write(Access::write);
     if (OpenTransaction* const transaction = current_.get()) {
       return copy_rows(session_of(*transaction), insert);
     }
     std::uint64_t rows = 0;
-    in_own_transaction([&](PostgresSession& session) { rows = copy_rows(session, insert); });
+    in_own_transaction(pool(), [&](PostgresSession& session) { rows = copy_rows(session, insert); });
     return rows;
   }
 
   void execute_script(std::string_view sql) override {
     if (!fiber::in_fiber()) return in_fiber([&] { execute_script(sql); });
+    note_write(Access::write);
     if (OpenTransaction* const transaction = current_.get()) {
       session_of(*transaction).script(sql);
       return;
@@ -150,8 +130,8 @@ class PostgresDatabase final : public Database {
     if (counters_ended_ >= needed) return counter_;
     const std::uint64_t number = ++counters_begun_;
     // A transaction of this fiber may see an older state.
-    execute_alone({"SELECT pg_current_snapshot()::text", {}, Access::read},
-                  [&](const Row& row) { counter_ = std::hash<std::string_view>{}(row.text(0)); });
+    execute_on(pool(), {"SELECT pg_current_snapshot()::text", {}, Access::read},
+               [&](const Row& row) { counter_ = std::hash<std::string_view>{}(row.text(0)); });
     counters_ended_ = number;
     return counter_;
   }
@@ -166,31 +146,47 @@ class PostgresDatabase final : public Database {
       return;
     }
     with_retries(options.retries, [&] {
-      PostgresSession session(pool(), options);
-      run_outermost(session, current_, body);
+      if (options.replica && options.read_only) {
+        bool entered = false;
+        const auto entering = [&](Transaction& transaction) {
+          entered = true;
+          body(transaction);
+        };
+        const bool done =
+            by_replica([&](LoopPool& pool) { run_outermost_on(pool, entering, options); }, entered);
+        if (done) return;
+      }
+      run_outermost_on(pool(), body, options);
     });
   }
 
  private:
-  struct Slot {
-    fiber::Loop* loop = nullptr;
-    std::shared_ptr<LoopPool> pool;
-  };
-
   static PostgresSession& session_of(OpenTransaction& transaction) {
     return static_cast<PostgresSession&>(transaction.session());
   }
 
-  /// In a transaction that is nobody's: of a stream, or of a write whose rows somebody looks at.
-  std::uint64_t execute_owned(const Statement& statement, const RowSink& on_row) {
-    std::uint64_t changed = 0;
-    in_own_transaction([&](PostgresSession& session) { changed = session.execute(statement, on_row); });
-    return changed;
+  void run_outermost_on(LoopPool& pool, const std::function<void(Transaction&)>& body,
+                        const TransactionOptions& options) {
+    PostgresSession session(pool, options);
+    run_outermost(session, current_, body, {options.origin, &waits_});
+  }
+
+  /// Outside of the fiber's transaction.
+  static std::uint64_t execute_on(LoopPool& pool, const Statement& statement, const RowSink& on_row) {
+    const bool write = statement.access == Access::write;
+    if ((write && on_row) || (statement.stream && !write)) {
+      // In a transaction that is nobody's: of a stream, or of a write whose rows somebody looks at.
+      std::uint64_t changed = 0;
+      in_own_transaction(pool,
+                         [&](PostgresSession& session) { changed = session.execute(statement, on_row); });
+      return changed;
+    }
+    return deliver(run_alone(pool, statement), on_row);
   }
 
   template <class Work>
-  void in_own_transaction(const Work& work) {
-    PostgresSession session(pool(), {});
+  static void in_own_transaction(LoopPool& pool, const Work& work) {
+    PostgresSession session(pool, {});
     session.begin();
     try {
       work(session);
@@ -199,6 +195,31 @@ class PostgresDatabase final : public Database {
       session.roll_back();
       throw;
     }
+  }
+
+  /// False where no replica may be used, or the one that was asked could not answer and `begun` is false:
+  /// then the primary serves.
+  template <class Work>
+  bool by_replica(const Work& work, const bool& begun) {
+    if (replicas_.none() || OwnWritesScope::any()) return false;
+    const auto replica = replicas_.pick(primary_.here());
+    if (!replica) return false;
+    LoopPool& pool = *replica->pools().here();
+    if (!pool.warm()) return false;  // nobody waits for a server that may be gone
+    try {
+      work(pool);
+      return true;
+    } catch (const SerializationError&) {  // it had to replay what the statement was looking at
+      if (begun) throw;
+    } catch (const Error& error) {
+      if (begun || error.kind() != ErrorKind::unavailable) throw;
+      replica->failed(error.what());
+    }
+    return false;
+  }
+
+  void note_write(Access access) {
+    if (access == Access::write && !replicas_.none()) OwnWritesScope::note();
   }
 
   /// Connections belong to loops: what other threads ask for runs in a fiber. What offload() runs belongs to
@@ -218,50 +239,14 @@ class PostgresDatabase final : public Database {
     return fiber.get();
   }
 
-  /// Of the current loop; made when it is needed.
-  LoopPool& pool() {
-    fiber::Loop& loop = *fiber::Loop::current();
-    if (&loop.runtime() == &runtime_) {
-      Slot& slot = pools_[loop.index()];
-      if (!slot.pool) slot = {&loop, std::make_shared<LoopPool>(loop, options_, address_)};
-      return *slot.pool;
-    }
-    const std::scoped_lock lock(foreign_mutex_);
-    Slot& slot = foreign_[&loop];
-    if (!slot.pool) slot = {&loop, std::make_shared<LoopPool>(loop, options_, address_)};
-    return *slot.pool;
-  }
-
-  static void close(const Slot& slot) noexcept {
-    if (fiber::Loop::current() == slot.loop) return slot.pool->close();
-    // Kept alive by what is posted: the loop may have ended, then this is dropped with it.
-    struct Closing {
-      std::shared_ptr<LoopPool> pool;
-      fiber::Waiter* waiter;
-      ~Closing() {
-        if (waiter) waiter->wake();
-      }
-    };
-    try {
-      if (fiber::in_fiber()) {
-        fiber::Waiter closed;
-        slot.loop->post(
-            [closing = std::make_shared<Closing>(slot.pool, &closed)] { closing->pool->close(); });
-        closed.wait_through();
-      } else {
-        slot.loop->post([pool = slot.pool] { pool->close(); });
-      }
-    } catch (...) {  // no memory: the loop's end closes them
-    }
-  }
+  LoopPool& pool() { return *primary_.here(); }
 
   const std::shared_ptr<const PostgresOptions> options_;
-  const Address address_;
   fiber::Runtime& runtime_;
-  std::vector<Slot> pools_;  ///< by loop, each touched by its own only
-  std::mutex foreign_mutex_;
-  std::map<const fiber::Loop*, Slot> foreign_;
+  ServerPools primary_;
+  Replicas replicas_;
   CurrentTransaction current_{false};
+  WaitWarnings waits_;
 
   fiber::Mutex counting_;
   std::atomic<std::uint64_t> counters_begun_{0};

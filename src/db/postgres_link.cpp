@@ -73,6 +73,7 @@ Request& Link::take_request() {
   request.preparing = request.used = nullptr;
   request.prepare_at = -1;
   request.commands = request.seen = 0;
+  request.synced = true;
   request.keepers = 1;
   request.next = nullptr;
   return request;
@@ -113,9 +114,7 @@ void check_kind(const CachedStatement& statement, Purpose purpose) {
 }
 }  // namespace
 
-Request& Link::send(std::span<const std::string> before, std::string_view sql,
-                    const std::vector<Param>& params, Completion& completion, Purpose purpose) {
-  if (broken_) throw_lost(sql);
+CachedStatement& Link::ready(std::string_view sql, const std::vector<Param>& params, Purpose purpose) {
   CachedStatement& statement = statements_.find(sql);
   if (purpose != Purpose::own) check_kind(statement, purpose);
   if (statement.parsed.parameters != params.size()) {
@@ -130,7 +129,44 @@ Request& Link::send(std::span<const std::string> before, std::string_view sql,
     values_ += '\0';  // so that an empty value has a place
     lengths_.push_back(static_cast<int>(values_.size() - start - 1));
   }
-  if (statements_.has_evicted()) deallocate_evicted();
+  return statement;
+}
+
+Request& Link::send(std::span<const std::string> before, std::string_view sql,
+                    const std::vector<Param>& params, Completion& completion, Purpose purpose) {
+  if (broken_) throw_lost(sql);
+  Request& request = put(before, sql, params, completion, purpose, true);
+  flush();
+  return request;
+}
+
+std::vector<Request*> Link::send_batch(std::span<const std::string> before,
+                                       std::span<const Statement> statements, Completion& completion) {
+  if (broken_) throw_lost(statements.front().sql);
+  for (const Statement& each : statements) ready(each.sql, each.params, purpose_of(each));
+  std::vector<Request*> requests;
+  requests.reserve(statements.size());
+  completion.open = 1;  // until all are sent
+  try {
+    for (const Statement& each : statements) {
+      const bool last = requests.size() + 1 == statements.size();
+      requests.push_back(&put(before, each.sql, each.params, completion, purpose_of(each), last));
+      before = {};
+    }
+  } catch (...) {  // half of it is in libpq's buffer
+    break_off("no memory to send a batch");
+    for (Request* const each : requests) forget(*each);
+    throw;
+  }
+  flush();
+  completion.finish_one();
+  return requests;
+}
+
+Request& Link::put(std::span<const std::string> before, std::string_view sql,
+                   const std::vector<Param>& params, Completion& completion, Purpose purpose, bool last) {
+  CachedStatement& statement = ready(sql, params, purpose);
+  if (statements_.has_evicted()) deallocate_evicted(last && !in_batch_);
   Request& request = take_request();
   bool sent = true;
   for (const std::string& command : before) {
@@ -147,22 +183,28 @@ Request& Link::send(std::span<const std::string> before, std::string_view sql,
       throw;
     }
   }
-  // Ends the request, and hands everything to the socket.
-  if (!sent || PQpipelineSync(connection_.get()) != 1) {
+  if (!sent || !end_request(request, last)) {
     const std::string why = last_error(connection_.get());
     forget(request);
     break_off(why);
     throw_lost(sql);
   }
-  request.number = ++last_number_;
+  in_batch_ = !last;
   request.completion = &completion;
   ++completion.open;
+  return request;
+}
+
+/// A Sync also hands everything to the socket: libpq keeps what is before it while it is small.
+bool Link::end_request(Request& request, bool sync) {
+  if (sync && PQpipelineSync(connection_.get()) != 1) return false;
+  request.synced = sync;
+  request.number = ++last_number_;
   (tail_ ? tail_->next : head_) = &request;
   tail_ = &request;
   if (head_ == &request) request.since = SteadyClock::now();
   ++in_flight_;
-  flush();
-  return request;
+  return true;
 }
 
 void Link::send_statement(Request& request, CachedStatement& statement, const std::vector<Param>& params) {
@@ -204,22 +246,16 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
 }
 
 /// Nobody waits for it.
-void Link::deallocate_evicted() {
+void Link::deallocate_evicted(bool sync) {
   for (const std::string& name : statements_.take_evicted()) {
     Request& request = take_request();
     const std::string sql = "DEALLOCATE " + name;
+    request.commands = 1;
     if (PQsendQueryParams(connection_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1 ||
-        PQpipelineSync(connection_.get()) != 1) {
+        !end_request(request, sync)) {
       forget(request);
       return;  // the statement behind it will tell
     }
-    request.commands = 1;
-    request.number = ++last_number_;
-    (tail_ ? tail_->next : head_) = &request;
-    tail_ = &request;
-    if (head_ == &request) request.since = SteadyClock::now();
-    ++in_flight_;
-    request.keepers = 1;
   }
 }
 
@@ -299,6 +335,7 @@ void Link::accept(Request& request, Result result) {
       } else if (position == request.commands - 1 && !request.result) {
         request.result = std::move(result);
       }
+      if (!request.synced && request.seen == request.commands) finish_head();
       return;
     }
     case PGRES_FATAL_ERROR:
@@ -317,6 +354,7 @@ void Link::accept(Request& request, Result result) {
         request.preparing->state = Variant::State::unprepared;
         request.preparing = nullptr;
       }
+      if (!request.synced && request.seen == request.commands) finish_head();
       return;
     default:
       break_off("a COPY statement was run as a query: use bulk_insert()");

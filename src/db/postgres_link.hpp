@@ -32,7 +32,8 @@ struct Completion {
   }
 };
 
-/// A statement on its way, with what goes before it and the Sync behind it.
+/// A statement on its way, with what goes before it and, unless others follow it in a batch, the Sync behind
+/// it.
 struct Request {
   Result result;  ///< of the statement, or the first error
   std::uint64_t number = 0;
@@ -47,6 +48,7 @@ struct Request {
   int prepare_at = -1;
   int commands = 0;
   int seen = 0;
+  bool synced = true;  ///< a Sync is its end; otherwise its last command is
   int keepers = 1;
   fiber::TimePoint since{};
   Request* next = nullptr;
@@ -55,9 +57,14 @@ struct Request {
 /// Whose statement it is: the driver's own may do anything.
 enum class Purpose : std::uint8_t { own, read, write };
 
+inline Purpose purpose_of(const Statement& statement) noexcept {
+  return statement.access == Access::write ? Purpose::write : Purpose::read;
+}
+
 /// One connection in libpq's pipeline mode, on one loop: requests of several fibers under way at once, each
-/// ended by a Sync of its own, so that each is a transaction of its own and errors stay with it. Everything
-/// on the loop's thread; what waits, in fibers of it. Kept alive by its watch until close().
+/// statement or batch of statements ended by a Sync of its own, so that each is a transaction of its own and
+/// errors stay with it. Everything on the loop's thread; what waits, in fibers of it. Kept alive by its watch
+/// until close().
 class Link : public std::enable_shared_from_this<Link> {
  public:
   class Owner {
@@ -84,6 +91,12 @@ class Link : public std::enable_shared_from_this<Link> {
   /// connection for those who use it next; ConnectionLost.
   Request& send(std::span<const std::string> before, std::string_view sql, const std::vector<Param>& params,
                 Completion& completion, Purpose purpose);
+
+  /// All statements with one Sync behind the last, handed to the socket at once: the first error ends those
+  /// behind it, and outside of a transaction undoes those before it. The requests, in order. Throws as send()
+  /// does.
+  std::vector<Request*> send_batch(std::span<const std::string> before, std::span<const Statement> statements,
+                                   Completion& completion);
 
   enum class Giving {
     up,       ///< a read: the fiber goes at once, the server is told meanwhile
@@ -131,6 +144,11 @@ class Link : public std::enable_shared_from_this<Link> {
   using Descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
 
   Request& take_request();
+  /// Throws if it must not be sent; its values go to values_.
+  CachedStatement& ready(std::string_view sql, const std::vector<Param>& params, Purpose purpose);
+  Request& put(std::span<const std::string> before, std::string_view sql, const std::vector<Param>& params,
+               Completion& completion, Purpose purpose, bool last);
+  bool end_request(Request& request, bool sync);
   void watch_reads();
   void watch_writes();
   void on_readable();
@@ -139,7 +157,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void finish_head() noexcept;
   void flush();
   void send_statement(Request& request, CachedStatement& statement, const std::vector<Param>& params);
-  void deallocate_evicted();
+  void deallocate_evicted(bool sync);
   void abandon(Request& request) noexcept;
   void cancel_on_server(Request& request);
   bool tell_server_to_cancel() noexcept;
@@ -171,6 +189,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Request* tail_ = nullptr;
   std::size_t in_flight_ = 0;
   std::uint64_t last_number_ = 0;
+  bool in_batch_ = false;          ///< some of it is in libpq's buffer
   std::uint64_t risky_until_ = 0;  ///< requests up to it may be hit by another's cancellation
 
   StatementCache statements_;

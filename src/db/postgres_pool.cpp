@@ -121,6 +121,12 @@ std::shared_ptr<Link> LoopPool::best_pipeline() noexcept {
   return *best;
 }
 
+bool LoopPool::warm() {
+  if (best_pipeline()) return true;
+  connect_aside(pipelines_);
+  return false;
+}
+
 std::shared_ptr<Link> LoopPool::shared_link(fiber::TimePoint until) {
   if (auto link = best_pipeline()) return link;
   // One at a time opens the first; the others find it then.

@@ -51,6 +51,9 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
     std::shared_ptr<Link> link_;
   };
 
+  /// A connection for statements outside of transactions is there; otherwise one is opened, aside.
+  bool warm();
+
   void close() noexcept;
 
   const std::string& where() const noexcept { return address_.description(); }

@@ -16,7 +16,8 @@ namespace mpf::db::postgres {
 
 namespace {
 
-constexpr int portion = 1000;  // rows that a stream fetches at once
+constexpr int portion = 1000;     // rows that a stream fetches at once
+constexpr int stray_cancels = 5;  // so often a statement is run again that was hit by others'
 
 std::string savepoint(int depth) { return "mpf_" + std::to_string(depth); }
 
@@ -40,6 +41,11 @@ std::string begin_sql(const TransactionOptions& options) {
   return sql;
 }
 
+[[noreturn]] void throw_stale() {
+  throw SerializationError(
+      "a table was changed by a migration while it was used: the transaction has to be run again");
+}
+
 }  // namespace
 
 std::uint64_t deliver(const Result& result, const RowSink& on_row) {
@@ -58,43 +64,73 @@ std::uint64_t deliver(const Result& result, const RowSink& on_row) {
   return std::strtoull(count, nullptr, 10);
 }
 
-std::uint64_t run_batch(Link& link, std::vector<std::string>& before, std::span<const Statement> statements,
-                        Link::Giving giving,
-                        const std::function<std::uint64_t(std::size_t, const Result&)>& show) {
+Result run_alone(LoopPool& pool, const Statement& statement) {
+  const bool write = statement.access == Access::write;
+  for (int attempt = 0;; ++attempt) {
+    const LoopPool::Share link(pool);
+    Completion completion;
+    Request* const request =
+        &link->send({}, statement.sql, statement.params, completion, purpose_of(statement));
+    link->wait({&request, 1}, completion, write ? Link::Giving::no_rest : Link::Giving::up);
+    const bool again = link->hit_by_stray_cancel(*request) || link->was_stale(*request);
+    struct Forget {
+      Link& link;
+      Request& request;
+      ~Forget() { link.forget(request); }
+    };
+    const Forget forget{*link, *request};
+    if (again && attempt < stray_cancels) continue;
+    link->check(*request, statement.sql);
+    return std::move(request->result);
+  }
+}
+
+std::vector<Result> run_batch_alone(LoopPool& pool, std::span<const Statement> statements) {
+  const bool writes =
+      std::ranges::any_of(statements, [](const Statement& each) { return each.access == Access::write; });
+  std::vector<std::string> nothing;
+  for (int attempt = 0; attempt < stray_cancels; ++attempt) {
+    std::optional<std::vector<Result>> results;
+    if (writes) {
+      const LoopPool::Lease link(pool);  // of its own: others need not wait for locks that it waits for
+      results = run_batch(*link, nothing, statements, Link::Giving::no_rest);
+    } else {
+      const LoopPool::Share link(pool);
+      results = run_batch(*link, nothing, statements, Link::Giving::up);
+    }
+    if (results) return std::move(*results);
+  }
+  throw SerializationError(fmt::format(
+      "a batch was hit {} times by changes of its tables, or by the cancellation of others on its "
+      "connection: it has to be run again",
+      stray_cancels));
+}
+
+std::optional<std::vector<Result>> run_batch(Link& link, std::vector<std::string>& before,
+                                             std::span<const Statement> statements, Link::Giving giving) {
   struct Sent {
     Link& link;
     std::vector<Request*> requests;
-    bool waited = true;
+    bool waited = false;
     ~Sent() {
       if (!waited) return;  // who gave up has forgotten them
       for (Request* const each : requests) link.forget(*each);
     }
   };
   Completion completion;
-  completion.open = 1;  // until all are sent
-  Sent sent{link, {}};
-  sent.requests.reserve(statements.size());
-  std::exception_ptr unsent;
-  for (const Statement& each : statements) {
-    try {
-      sent.requests.push_back(&link.send(before, each.sql, each.params, completion, purpose_of(each)));
-    } catch (...) {
-      unsent = std::current_exception();
-      break;
-    }
-    before.clear();
-  }
-  completion.finish_one();
-  sent.waited = false;
+  Sent sent{link, link.send_batch(before, statements, completion)};
+  before.clear();
   link.wait(sent.requests, completion, giving);
   sent.waited = true;
-  if (unsent) std::rethrow_exception(unsent);
-  std::uint64_t changed = 0;
+  std::vector<Result> results;
+  results.reserve(statements.size());
   for (std::size_t i = 0; i < statements.size(); ++i) {
-    link.check(*sent.requests[i], statements[i].sql);
-    changed += show(i, sent.requests[i]->result);
+    Request& request = *sent.requests[i];
+    if (link.hit_by_stray_cancel(request) || link.was_stale(request)) return {};
+    link.check(request, statements[i].sql);
+    results.push_back(std::move(request.result));
   }
-  return changed;
+  return results;
 }
 
 void PostgresSession::begin() {
@@ -131,11 +167,7 @@ Result PostgresSession::run(std::string_view sql, const std::vector<Param>& para
     ~Forget() { link.forget(request); }
   };
   const Forget forget{link, request};
-  if (link.was_stale(request)) {
-    throw SerializationError(
-        "a table was changed by a migration while it was used: the transaction has to be "
-        "run again");
-  }
+  if (link.was_stale(request)) throw_stale();
   link.check(request, sql);
   return std::move(request.result);
 }
@@ -192,14 +224,17 @@ std::uint64_t PostgresSession::execute_batch(std::span<const Statement> statemen
                                              const Database::BatchSink& on_row) {
   require_alive();
   for (const Statement& each : statements) refuse_write(each);
-  std::uint64_t changed = 0;
+  if (statements.empty()) return 0;
+  begun_ = true;
+  std::optional<std::vector<Result>> results;
   guarded([&] {
-    changed = run_batch(
-        **lease_, pending_, statements, Link::Giving::no_rest, [&](std::size_t i, const Result& result) {
-          return show(result, on_row ? RowSink([&, i](const Row& row) { on_row(i, row); }) : RowSink());
-        });
+    results = run_batch(**lease_, pending_, statements, Link::Giving::no_rest);
+    if (!results) throw_stale();
   });
-  begun_ = begun_ || !statements.empty();
+  std::uint64_t changed = 0;
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    changed += show((*results)[i], on_row ? RowSink([&, i](const Row& row) { on_row(i, row); }) : RowSink());
+  }
   return changed;
 }
 

@@ -13,14 +13,16 @@ namespace mpf::db::postgres {
 /// The rows to the callback; the number of rows that it changed.
 std::uint64_t deliver(const Result& result, const RowSink& on_row);
 
-inline Purpose purpose_of(const Statement& statement) noexcept {
-  return statement.access == Access::write ? Purpose::write : Purpose::read;
-}
+/// A statement outside of transactions, on a connection that others use as well: its result.
+Result run_alone(LoopPool& pool, const Statement& statement);
 
-/// Sends all at once and shows each result; the sum of what `show` gives. Throws the first error.
-std::uint64_t run_batch(Link& link, std::vector<std::string>& before, std::span<const Statement> statements,
-                        Link::Giving giving,
-                        const std::function<std::uint64_t(std::size_t, const Result&)>& show);
+/// Several of them, as one transaction.
+std::vector<Result> run_batch_alone(LoopPool& pool, std::span<const Statement> statements);
+
+/// Sends all at once; their results. Throws the first error. Nothing where the batch was hit by the
+/// cancellation of another, or by a change of its tables: then none of it has been done.
+std::optional<std::vector<Result>> run_batch(Link& link, std::vector<std::string>& before,
+                                             std::span<const Statement> statements, Link::Giving giving);
 
 /// A transaction's connection. BEGIN and savepoints travel with the next statement, so they cost no
 /// round trip.

@@ -128,7 +128,11 @@ class SqliteDatabase final : public Database {
       : options_(checked(std::move(options))),
         writer_(options_),
         watcher_(options_, Connection::Role::reader),
-        identity_(identity_of(options_.file)) {}
+        identity_(identity_of(options_.file)) {
+    if (options_.durability == SqliteOptions::Durability::full) {
+      sync_ = std::make_unique<sqlite::GroupSync>(options_.file.string() + "-wal");
+    }
+  }
 
   Dialect dialect() const noexcept override { return Dialect::sqlite; }
   std::string description() const override { return "sqlite:" + options_.file.string(); }
@@ -142,9 +146,12 @@ class SqliteDatabase final : public Database {
       const ReaderPool::Lease reader(readers());
       return reader->run(statement, on_row);
     }
-    const std::unique_lock lock(writer_turn_);
     std::uint64_t changed = 0;
-    writer_.call([&](Connection& connection) { changed = write_alone(connection, statement, on_row); });
+    {
+      const std::unique_lock lock(writer_turn_);
+      writer_.call([&](Connection& connection) { changed = write_alone(connection, statement, on_row); });
+    }
+    if (sync_) sync_->wait();
     return changed;
   }
 
@@ -162,16 +169,19 @@ class SqliteDatabase final : public Database {
       session_of(*transaction).script(sql);
       return;
     }
-    const std::unique_lock lock(writer_turn_);
-    writer_.call([&](Connection& connection) {
-      try {
-        connection.script(sql);
-      } catch (...) {
-        connection.roll_back();
-        throw;
-      }
-      refuse_open_transaction(connection);
-    });
+    {
+      const std::unique_lock lock(writer_turn_);
+      writer_.call([&](Connection& connection) {
+        try {
+          connection.script(sql);
+        } catch (...) {
+          connection.roll_back();
+          throw;
+        }
+        refuse_open_transaction(connection);
+      });
+    }
+    if (sync_) sync_->wait();
   }
 
   Transaction* current() const noexcept override { return current_.get(); }
@@ -213,10 +223,10 @@ class SqliteDatabase final : public Database {
       if (options.read_only) {
         const ReaderPool::Lease reader(readers());
         SqliteSession session(*reader);
-        run_outermost(session, current_, body);
+        run_outermost(session, current_, body, {options.origin, &waits_});
       } else {
-        SqliteSession session(writer_, std::unique_lock(writer_turn_), options.foreign_keys);
-        run_outermost(session, current_, body);
+        SqliteSession session(writer_, std::unique_lock(writer_turn_), options.foreign_keys, sync_.get());
+        run_outermost(session, current_, body, {options.origin, &waits_});
       }
     });
   }
@@ -258,7 +268,9 @@ class SqliteDatabase final : public Database {
   const SqliteOptions options_;
   fiber::Mutex writer_turn_;  ///< held for a write, or for a whole transaction
   sqlite::Writer writer_;
+  std::unique_ptr<sqlite::GroupSync> sync_;  ///< with Durability::full
   CurrentTransaction current_{false};
+  WaitWarnings waits_;
 
   std::mutex pools_mutex_;
   std::map<const fiber::Loop*, std::unique_ptr<ReaderPool>> pools_;

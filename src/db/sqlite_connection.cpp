@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/wait_watch.hpp>
 
 #include "db/sqlite_bind.hpp"
 #include "db/sqlite_error.hpp"
@@ -76,9 +77,8 @@ void Connection::configure(Role role, const SqliteOptions& options) {
                               "system must be a local one",
                               file_, mode));
     }
-    script(options.durability == SqliteOptions::Durability::full ? "PRAGMA synchronous = FULL"
-                                                                 : "PRAGMA synchronous = NORMAL");
-    script("PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864");
+    // Commits are not brought to the disk one by one, but by GroupSync if at all.
+    script("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864");
   } else {
     script("PRAGMA query_only = ON");
   }
@@ -111,6 +111,7 @@ int Connection::wait_for_lock(int attempt) noexcept {
     return 1;
   }
   try {
+    const auto quiet = fiber::wait_watch.set(nullptr);  // it is the database that is waited for
     fiber::sleep_for(pause);
     return 1;
   } catch (...) {

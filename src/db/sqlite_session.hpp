@@ -7,6 +7,7 @@
 #include <mpf/fiber/sync.hpp>
 
 #include "db/sqlite_connection.hpp"
+#include "db/sqlite_sync.hpp"
 #include "db/sqlite_writer.hpp"
 #include "db/transaction.hpp"
 
@@ -16,14 +17,19 @@ namespace mpf::db::sqlite {
 class SqliteSession final : public Session {
  public:
   explicit SqliteSession(Connection& reader) noexcept : reader_(&reader) {}
-  SqliteSession(Writer& writer, std::unique_lock<fiber::Mutex> turn, bool foreign_keys) noexcept
-      : writer_(&writer), turn_(std::move(turn)), foreign_keys_(foreign_keys) {}
+  /// `sync`: brings its commit to the disk; null where that is not wanted.
+  SqliteSession(Writer& writer, std::unique_lock<fiber::Mutex> turn, bool foreign_keys,
+                GroupSync* sync) noexcept
+      : writer_(&writer), turn_(std::move(turn)), foreign_keys_(foreign_keys), sync_(sync) {}
 
   void begin() override;
   void commit() override;
   void roll_back() noexcept override;
   /// Foreign keys count again, and the next one may write.
   void release() noexcept override;
+  void settle() override {
+    if (sync_) sync_->wait();
+  }
   void set_savepoint(int depth) override;
   void release_savepoint(int depth) override;
   void return_to_savepoint(int depth) noexcept override;
@@ -44,6 +50,7 @@ class SqliteSession final : public Session {
   Writer* writer_ = nullptr;      ///< of any other
   std::unique_lock<fiber::Mutex> turn_;
   bool foreign_keys_ = true;
+  GroupSync* sync_ = nullptr;
   std::exception_ptr ended_by_;
 };
 

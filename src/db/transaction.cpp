@@ -76,12 +76,13 @@ void OpenTransaction::hand_over() {
 }
 
 void run_outermost(Session& session, const CurrentTransaction& current,
-                   const std::function<void(Transaction&)>& body) {
-  const auto transaction = std::make_shared<OpenTransaction>(session, nullptr);
+                   const std::function<void(Transaction&)>& body, const Watched& watched) {
+  const auto transaction = std::make_shared<OpenTransaction>(session, watched);
   session.begin();
   std::exception_ptr error;
   try {
     const auto scope = current.set(transaction);
+    const auto watch = fiber::wait_watch.set(transaction);
     body(*transaction);
     transaction->run_before_commit();
     session.require_alive();
@@ -92,6 +93,13 @@ void run_outermost(Session& session, const CurrentTransaction& current,
   }
   if (error) session.roll_back();
   session.release();
+  if (!error) {
+    try {
+      session.settle();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
   if (error) {
     run_hooks(transaction->take_on_rollback(), "after a rollback");
     std::rethrow_exception(error);
@@ -102,7 +110,7 @@ void run_outermost(Session& session, const CurrentTransaction& current,
 void run_savepoint(std::shared_ptr<OpenTransaction> outer, const CurrentTransaction& current,
                    const std::function<void(Transaction&)>& body) {
   Session& session = outer->session();
-  const auto transaction = std::make_shared<OpenTransaction>(session, std::move(outer));
+  const auto transaction = std::make_shared<OpenTransaction>(std::move(outer));
   session.set_savepoint(transaction->depth());
   std::exception_ptr error;
   try {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <mpf/base/error.hpp>
+#include <mpf/fiber/wait_watch.hpp>
 
 #include "fiber/loop_impl.hpp"
 #include "fiber/runtime_impl.hpp"
@@ -92,6 +93,7 @@ void cancel_and_join(State& state) noexcept {
 void offload(const std::function<void()>& fn) {
   State* const fiber = running_state();
   if (!fiber) return fn();
+  note_wait("work on another thread (offload)");
   fiber->loop->runtime.offload.run(*fiber, fn);
 }
 
@@ -117,6 +119,7 @@ void sleep_for(Duration duration) {
 
 void sleep_until(TimePoint when) {
   if (when <= SteadyClock::now()) return yield();
+  note_wait("a sleep");
   Waiter nobody_wakes;
   nobody_wakes.wait_until(when);
 }

@@ -8,6 +8,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/wait_watch.hpp>
 
 namespace mpf::http {
 
@@ -112,6 +113,8 @@ ClientResponse Client::send(const ClientRequest& request) const {
 
   Outcome outcome;
   {
+    fiber::note_wait("an HTTP request to " + address.origin);
+    const auto told = fiber::wait_watch.set(nullptr);
     const TimeLimit limit(client, until);
     outcome = fiber::offload(
         [&] { return call(client, request, address.target, options_.max_response_bytes, until); });

@@ -65,64 +65,86 @@ class ValueChecker final : public db::RowWriter {
   std::size_t column_ = 0;
 };
 
-/// Ids that nobody else will get, in rising order. In a transaction.
-class ReservedIds {
+/// SQLite: the transaction is the only writer, so what follows the largest id is free; SQLite moves the
+/// sequence of the table on by itself.
+std::int64_t last_id(const ScopeData& scope, const ModelInfo& model) {
+  Sql sql(scope);
+  const std::string& id = model.table.columns[model.id].name;
+  sql << "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = ";
+  sql.bind(model.table.name);
+  sql << "), 0), coalesce((SELECT max(";
+  sql.name(id) << ") FROM ";
+  sql.name(model.table.name) << "), 0))";
+  std::int64_t last = 0;
+  // As a write, so that it is of this transaction whatever reads are served by.
+  scope.db->execute(std::move(sql).take(db::Access::write),
+                    [&](const db::Row& row) { last = row.integer(0); });
+  return last;
+}
+
+/// The ids that PostgreSQL's sequence gives to rows while they are copied, in their order: reserving them
+/// first costs the server more than the copying.
+class GivenIds {
  public:
-  ReservedIds(const ScopeData& scope, const ModelInfo& model, std::size_t count) {
-    if (scope.db->dialect() == db::Dialect::sqlite) {
-      from_sqlite(scope, model);
-    } else {
-      from_postgres(scope, model, count);
-    }
+  /// Before the rows are written. In a transaction.
+  GivenIds(const ScopeData& scope, const ModelInfo& model) : scope_(scope), model_(model) {
+    before_ = ask_sequence("nextval");
   }
 
-  std::int64_t next() {
-    while (given_ == ranges_[range_].second) {
-      ++range_;
-      given_ = 0;
+  /// After it: calls take(number of the row, id) for each.
+  template <class Take>
+  void each(std::size_t rows, const Take& take) const {
+    const std::int64_t last = ask_sequence("currval");  // nobody else's
+    const auto count = static_cast<std::int64_t>(rows);
+    if (last - before_ == count) {
+      for (std::size_t i = 0; i < rows; ++i) take(i, before_ + 1 + static_cast<std::int64_t>(i));
+      return;
     }
-    return ranges_[range_].first + given_++;
+    // Others took some meanwhile. The rows are told from theirs by the transaction, or savepoint, that wrote
+    // the last of them.
+    Sql sql(scope_);
+    const std::string& id = model_.table.columns[model_.id].name;
+    const std::string& table = model_.table.name;
+    sql << "SELECT ";
+    sql.name(id) << " FROM ";
+    sql.name(table) << " WHERE ";
+    sql.name(id) << " > ";
+    sql.bind(before_) << " AND ";
+    sql.name(id) << " <= ";
+    sql.bind(last) << " AND xmin = (SELECT xmin FROM ";
+    sql.name(table) << " WHERE ";
+    sql.name(id) << " = ";
+    sql.bind(last) << ") ORDER BY 1";
+    std::vector<std::int64_t> ids;
+    ids.reserve(rows);
+    scope_.db->execute(std::move(sql).take(db::Access::write),
+                       [&](const db::Row& row) { ids.push_back(row.integer(0)); });
+    if (ids.size() != rows) {
+      throw Error(ErrorKind::internal,
+                  fmt::format("insert_many(): {} rows were written to {}, but {} are found in it: does a "
+                              "trigger of the table change what is inserted?",
+                              rows, table, ids.size()));
+    }
+    for (std::size_t i = 0; i < rows; ++i) take(i, ids[i]);
   }
 
  private:
-  /// The transaction is the only writer, so what follows the largest id is free; SQLite moves the sequence of
-  /// the table on by itself.
-  void from_sqlite(const ScopeData& scope, const ModelInfo& model) {
-    Sql sql(scope);
-    const std::string& id = model.table.columns[model.id].name;
-    sql << "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = ";
-    sql.bind(model.table.name);
-    sql << "), 0), coalesce((SELECT max(";
-    sql.name(id) << ") FROM ";
-    sql.name(model.table.name) << "), 0))";
-    std::int64_t last = 0;
-    // As a write, so that it is of this transaction whatever reads are served by.
-    scope.db->execute(std::move(sql).take(db::Access::write),
-                      [&](const db::Row& row) { last = row.integer(0); });
-    ranges_.emplace_back(last + 1, INT64_MAX);
-  }
-
-  /// The numbers mostly follow each other; where others took some meanwhile, they come in several ranges.
-  void from_postgres(const ScopeData& scope, const ModelInfo& model, std::size_t count) {
-    Sql sql(scope);
-    sql << "SELECT min(v), count(*) FROM (SELECT v, v - row_number() OVER (ORDER BY v) AS island FROM "
-           "(SELECT "
-           "nextval(CAST(pg_get_serial_sequence(";
-    sql.bind(quoted(model.table.name));
+  std::int64_t ask_sequence(std::string_view function) const {
+    Sql sql(scope_);
+    sql << "SELECT " << function << "(CAST(pg_get_serial_sequence(";
+    sql.bind('"' + model_.table.name + '"');
     sql << ", ";
-    sql.bind(model.table.columns[model.id].name);
-    sql << ") AS regclass)) AS v FROM generate_series(1, ";
-    sql.bind(static_cast<std::int64_t>(count));
-    sql << ")) AS taken) AS numbered GROUP BY island ORDER BY 1";
-    scope.db->execute(std::move(sql).take(db::Access::write),
-                      [&](const db::Row& row) { ranges_.emplace_back(row.integer(0), row.integer(1)); });
+    sql.bind(model_.table.columns[model_.id].name);
+    sql << ") AS regclass))";
+    std::int64_t value = 0;
+    scope_.db->execute(std::move(sql).take(db::Access::write),
+                       [&](const db::Row& row) { value = row.integer(0); });
+    return value;
   }
 
-  static std::string quoted(const std::string& name) { return '"' + name + '"'; }
-
-  std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;  ///< first, how many
-  std::size_t range_ = 0;
-  std::int64_t given_ = 0;
+  const ScopeData& scope_;
+  const ModelInfo& model_;
+  std::int64_t before_ = 0;
 };
 
 void prepare(const ScopeData& scope, const ModelInfo& model, Objects objects) {
@@ -145,10 +167,14 @@ void prepare(const ScopeData& scope, const ModelInfo& model, Objects objects) {
 
 void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects objects) {
   prepare(scope, model, objects);
+  const bool ids_by_server = scope.db->dialect() == db::Dialect::postgres && !model.base;
+  const auto is_written = [&model, ids_by_server](std::size_t column) {
+    return !model.columns[column].generated && !(ids_by_server && column == model.id);
+  };
   db::BulkInsert insert;
   insert.table = model.table.name;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (model.columns[i].generated) continue;
+    if (!is_written(i)) continue;
     const Column& column = model.table.columns[i];
     db::BulkColumn& added = insert.columns.emplace_back();
     added.name = column.name;
@@ -156,21 +182,29 @@ void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects ob
     if (column.element) added.element = *column.element;
   }
   insert.rows = objects.count;
-  insert.write = [&model, objects](std::size_t row, db::RowWriter& writer) {
-    for (const ColumnInfo& column : model.columns) {
-      if (!column.generated) column.write(objects[row], writer);
+  insert.write = [&model, objects, is_written](std::size_t row, db::RowWriter& writer) {
+    for (std::size_t i = 0; i < model.columns.size(); ++i) {
+      if (is_written(i)) model.columns[i].write(objects[row], writer);
     }
   };
   const auto& set_id = model.columns[model.id].set;
   try {
     scope.db->transaction([&](db::Transaction&) {
       check_references(scope, model, objects);
-      if (!model.base) {
-        ReservedIds ids(scope, model, objects.count);
-        for (std::size_t i = 0; i < objects.count; ++i) set_id(objects[i], ids.next());
-      }
       recording(scope, model, [&](Recorder* recorder) {
-        scope.db->bulk_insert(insert);
+        if (ids_by_server) {
+          const GivenIds given(scope, model);
+          scope.db->bulk_insert(insert);
+          given.each(objects.count, [&](std::size_t i, std::int64_t id) { set_id(objects[i], id); });
+        } else {
+          if (!model.base) {  // else the base's rows have given the ids
+            const std::int64_t last = last_id(scope, model);
+            for (std::size_t i = 0; i < objects.count; ++i) {
+              set_id(objects[i], last + 1 + static_cast<std::int64_t>(i));
+            }
+          }
+          scope.db->bulk_insert(insert);
+        }
         if (!recorder) return;
         std::vector<std::int64_t> added;
         added.reserve(objects.count);

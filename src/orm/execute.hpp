@@ -11,13 +11,11 @@ namespace mpf::orm::detail {
 /// Runs what was written, telling the database who asked.
 inline std::uint64_t execute(db::Database& db, Sql&& sql, db::Access access,
                              const std::source_location& origin, const db::RowSink& on_row = {},
-                             bool stream = false) {
+                             bool stream = false, bool replica = false) {
   db::Statement statement = std::move(sql).take(access);
-  const auto tell = [&](auto& told) {
-    if constexpr (requires { told.origin; }) told.origin = origin;
-    if constexpr (requires { told.stream; }) told.stream = stream;
-  };
-  tell(statement);
+  statement.origin = origin;
+  statement.stream = stream;
+  statement.replica = replica;
   return db.execute(statement, on_row);
 }
 

@@ -81,15 +81,16 @@ void QueryCore::fetch(const RowTarget& target, bool stream, std::span<const Node
         if (on_values) on_values(row, first_extra);
         if (target.done) target.done(target.context);
       },
-      stream);
+      stream, scope_.replica);
 }
 
 std::uint64_t QueryCore::count() const {
   std::uint64_t rows = 0;
   Sql sql(scope_);
   Renderer(sql, *this).count();
-  execute(*scope_.db, std::move(sql), db::Access::read, origin_,
-          [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); });
+  execute(
+      *scope_.db, std::move(sql), db::Access::read, origin_,
+      [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); }, false, scope_.replica);
   return rows;
 }
 
@@ -98,7 +99,9 @@ bool QueryCore::exists() const {
   bool found = false;
   Sql sql(scope_);
   Renderer(sql, *this).exists();
-  execute(*scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { found = true; });
+  execute(
+      *scope_.db, std::move(sql), db::Access::read, origin_, [&](const db::Row&) { found = true; }, false,
+      scope_.replica);
   return found;
 }
 

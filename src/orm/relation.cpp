@@ -38,6 +38,12 @@ bool same_tenant(const ModelInfo& a, const void* a_row, const ModelInfo& b, cons
   return first == second || !first || !second;  // the system's rows go with everybody's
 }
 
+QueryCore QueryCore::from_replica() const {
+  QueryCore next = *this;
+  next.scope_.replica = true;
+  return next;
+}
+
 QueryCore QueryCore::with_retired() const {
   QueryCore next = *this;
   next.scope_.with_retired = true;
@@ -72,12 +78,15 @@ void QueryCore::fetch_of_each(const Partition& partition, std::span<const std::i
   if (renderer.locks()) check_lock(*scope_.db);
   renderer.select_of_each(partition, parents, &loads);
   const db::Access access = renderer.locks() ? db::Access::write : db::Access::read;
-  execute(*scope_.db, std::move(sql), access, origin_, [&](const db::Row& row) {
-    void* const object = target.place(target.context);
-    model_->decode(object, row, 0);
-    load_children(object, row, *model_, loads);
-    of_parent(target.context, row.integer(row.columns() - 1));
-  });
+  execute(
+      *scope_.db, std::move(sql), access, origin_,
+      [&](const db::Row& row) {
+        void* const object = target.place(target.context);
+        model_->decode(object, row, 0);
+        load_children(object, row, *model_, loads);
+        of_parent(target.context, row.integer(row.columns() - 1));
+      },
+      false, scope_.replica);
 }
 
 QueryCore::Prepared QueryCore::prepared() const {
@@ -88,6 +97,7 @@ QueryCore::Prepared QueryCore::prepared() const {
   renderer.select(&prepared.loads);
   prepared.statement = std::move(sql).take(renderer.locks() ? db::Access::write : db::Access::read);
   prepared.statement.origin = origin_;
+  prepared.statement.replica = scope_.replica;
   return prepared;
 }
 
@@ -95,8 +105,9 @@ std::vector<std::int64_t> QueryCore::ids(db::Access access) const {
   std::vector<std::int64_t> ids;
   Sql sql(scope_);
   Renderer(sql, *this).ids(access == db::Access::write);
-  execute(*scope_.db, std::move(sql), access, origin_,
-          [&](const db::Row& row) { ids.push_back(row.integer(0)); });
+  execute(
+      *scope_.db, std::move(sql), access, origin_, [&](const db::Row& row) { ids.push_back(row.integer(0)); },
+      false, scope_.replica);
   return ids;
 }
 

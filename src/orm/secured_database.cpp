@@ -46,6 +46,15 @@ class RowCollector final : public db::RowWriter {
   void range(const db::RangeValue& value) override { values.emplace_back(value); }
 };
 
+/// What only reads and may lag is served by a replica here as well. The settings that go with it are no write
+/// to the server.
+db::TransactionOptions options_for(std::span<const db::Statement> statements) {
+  const bool may_lag = std::ranges::all_of(
+      statements, [](const db::Statement& each) { return each.replica && each.access == db::Access::read; });
+  if (!may_lag) return {};
+  return {.read_only = true, .isolation = db::Isolation::read_committed, .replica = true};
+}
+
 }  // namespace
 
 ScopedView::ScopedView(db::Database& inner, const std::string& role, const ScopeData& scope)
@@ -63,7 +72,7 @@ ScopedView::ScopedView(db::Database& inner, const std::string& role, const Scope
   set("mpf.site", scope.site ? scope.site.to_string() : std::string());
   sql << ", ";
   set("mpf.provider", scope.provider ? scope.provider.to_string() : std::string());
-  settings_ = std::move(sql).take(db::Access::write);
+  settings_ = std::move(sql).take(db::Access::read);
 }
 
 void ScopedView::enter() { inner_.execute(settings_, {}); }
@@ -81,7 +90,7 @@ std::uint64_t ScopedView::execute(const db::Statement& statement, const db::RowS
     });
   };
   if (inner_.current()) return run();
-  return inner_.transaction([&](db::Transaction&) { return run(); });
+  return inner_.transaction([&](db::Transaction&) { return run(); }, options_for({&statement, 1}));
 }
 
 std::uint64_t ScopedView::execute_batch(std::span<const db::Statement> statements, const BatchSink& on_row) {
@@ -91,7 +100,8 @@ std::uint64_t ScopedView::execute_batch(std::span<const db::Statement> statement
     if (statement > 0 && on_row) on_row(statement - 1, row);
   };
   if (inner_.current()) return inner_.execute_batch(all, sink);
-  return inner_.transaction([&](db::Transaction&) { return inner_.execute_batch(all, sink); });
+  return inner_.transaction([&](db::Transaction&) { return inner_.execute_batch(all, sink); },
+                            options_for(statements));
 }
 
 std::uint64_t ScopedView::bulk_insert(const db::BulkInsert& insert) {
@@ -134,7 +144,7 @@ std::uint64_t SecuredDatabase::execute_batch(std::span<const db::Statement> stat
 void SecuredDatabase::leave() {
   if (!inner_.current()) return;
   inner_.execute(
-      {"SELECT set_config('role', 'none', true), set_config('mpf.scope', '', true)", {}, db::Access::write},
+      {"SELECT set_config('role', 'none', true), set_config('mpf.scope', '', true)", {}, db::Access::read},
       {});
 }
 

@@ -27,6 +27,7 @@ class ForwardingDatabase : public db::Database {
   std::uint64_t bulk_insert(const db::BulkInsert& insert) override { return inner_.bulk_insert(insert); }
   void backup(const std::filesystem::path& file) override { inner_.backup(file); }
   void execute_script(std::string_view sql) override { inner_.execute_script(sql); }
+  void execute_long(std::string_view sql) override { inner_.execute_long(sql); }
   db::Transaction* current() const noexcept override { return inner_.current(); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
   void ping() override { inner_.ping(); }

@@ -27,7 +27,7 @@ void run_selection(const SelectionPlan& plan, const db::RowSink& on_row, bool st
   Sql sql(db.dialect());
   const db::Access access = access_of(plan, sql);
   Renderer::select_plan(sql, plan, nullptr, false);
-  execute(db, std::move(sql), access, origin, on_row, stream);
+  execute(db, std::move(sql), access, origin, on_row, stream, source_of(plan).scope().replica);
 }
 
 std::uint64_t count_selection(const SelectionPlan& plan, const std::source_location& origin) {
@@ -37,8 +37,10 @@ std::uint64_t count_selection(const SelectionPlan& plan, const std::source_locat
   Renderer::select_plan(sql, plan, nullptr, true);
   sql << ") AS counted";
   std::uint64_t rows = 0;
-  execute(db, std::move(sql), db::Access::read, origin,
-          [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); });
+  execute(
+      db, std::move(sql), db::Access::read, origin,
+      [&](const db::Row& row) { rows = static_cast<std::uint64_t>(row.integer(0)); }, false,
+      source_of(plan).scope().replica);
   return rows;
 }
 

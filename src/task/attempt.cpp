@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <mpf/base/error.hpp>
+#include <mpf/db/own_writes.hpp>
 #include <mpf/telemetry/log.hpp>
 
 namespace mpf::task {
@@ -38,6 +39,7 @@ void Attempt::run(Queue& queue) noexcept {
   const log::FieldScope name_field("task_name", name);
   fiber::set_name("task " + name);
   const fiber::DeadlineScope deadline(entry->options.timeout);
+  const db::OwnWritesScope writes;
   try {
     Context context(*this, queue);
     entry->run(context, payload);

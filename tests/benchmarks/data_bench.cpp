@@ -1,9 +1,7 @@
 // What MPF's data layer costs over hand-written C against libpq and SQLite, with Django for scale. All
 // subjects take turns; ratios are medians of the runs' ratios by the clock.
 
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
@@ -11,6 +9,7 @@
 #include <mpf/db/sqlite.hpp>
 #include <mpf/fiber/fiber.hpp>
 
+#include "benchmarks/arguments.hpp"
 #include "benchmarks/data_subject.hpp"
 #include "benchmarks/measure.hpp"
 #include "support/postgres.hpp"
@@ -31,13 +30,15 @@ struct Options {
 struct Case {
   const char* name;
   Work work;
-  unsigned repeats;  ///< in each run; a run counts its fastest, as the others met somebody else
+  unsigned repeats;             ///< in each run; a run counts its fastest, as the others met somebody else
+  bool durable_sqlite = false;  ///< of SQLite alone, MPF beside C
 };
 constexpr Case cases[] = {{"read_10000", Work::read, 5},
                           {"get", Work::get, 3},
                           {"bulk_insert_100000", Work::bulk_insert, 1},
                           {"update", Work::update, 2},
-                          {"prefetch", Work::prefetch, 5}};
+                          {"prefetch", Work::prefetch, 5},
+                          {"group_commit", Work::commits, 2, true}};
 
 struct Party {
   std::string name;
@@ -55,6 +56,10 @@ Measured best_of(bench::Subject& subject, const Case& of, unsigned repeats) {
   return best;
 }
 
+bool takes_part(const Party& party, const Case& in) {
+  return !in.durable_sqlite || (party.database == "sqlite" && party.name != "django");
+}
+
 void report(const Case& of, std::vector<Party>& parties, std::vector<bench::Row>& rows) {
   const auto series = [](const Party& party, double Measured::*value) {
     std::vector<double> values;
@@ -62,6 +67,7 @@ void report(const Case& of, std::vector<Party>& parties, std::vector<bench::Row>
     return values;
   };
   for (const Party& party : parties) {
+    if (!takes_part(party, of)) continue;
     const std::string subject = party.name + "-" + party.database;
     const double time = bench::median(series(party, &Measured::time));
     const double cpu = bench::median(series(party, &Measured::cpu));
@@ -90,6 +96,7 @@ void run_case(const Case& of, const Options& options, std::vector<Party>& partie
   for (Party& party : parties) party.runs.clear();
   for (unsigned run = 0; run <= options.runs; ++run) {  // the first warms up, is not counted
     for (Party& party : parties) {
+      if (!takes_part(party, of)) continue;
       const Measured measured = best_of(*party.subject, of, run == 0 ? 1 : of.repeats);
       if (run == 0 && &party == parties.data()) expected = measured.check;
       if (measured.check != expected) {
@@ -100,40 +107,6 @@ void run_case(const Case& of, const Options& options, std::vector<Party>& partie
     }
   }
   report(of, parties, rows);
-}
-
-[[noreturn]] void usage(const char* why) {
-  std::fprintf(stderr,
-               "data benchmark: %s\n"
-               "options: --json FILE      writes the result there\n"
-               "         --runs N         interleaved runs (7)\n"
-               "         --case NAME      only this one\n"
-               "         --no-django\n",
-               why);
-  std::exit(2);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--no-django") {
-      options.django = false;
-      continue;
-    }
-    if (++i == argc) usage(("a value is missing behind " + std::string(name)).c_str());
-    if (name == "--json") {
-      options.json_file = argv[i];
-    } else if (name == "--case") {
-      options.only = argv[i];
-    } else if (name == "--runs") {
-      options.runs = static_cast<unsigned>(std::max(0, std::atoi(argv[i])));
-      if (options.runs == 0) usage("--runs needs a number above 0");
-    } else {
-      usage(("unknown option " + std::string(name)).c_str());
-    }
-  }
-  return options;
 }
 
 void run(const Options& options) {
@@ -151,13 +124,17 @@ void run(const Options& options) {
   };
   const InFiber postgres{runtime, in_fiber([&] { return db::open_postgres(of_mpf); })};
   const InFiber sqlite{runtime, in_fiber([&] { return db::open_sqlite({.file = folder / "mpf.db"}); })};
+  const InFiber durable{runtime, in_fiber([&] {
+                          return db::open_sqlite(
+                              {.file = folder / "mpf.db", .durability = db::SqliteOptions::Durability::full});
+                        })};
   bench::fill(runtime, *postgres.db);
   bench::fill(runtime, *sqlite.db);
 
   std::vector<Party> parties;
-  parties.push_back({"mpf", "sqlite", bench::mpf_subject(runtime, *sqlite.db)});
+  parties.push_back({"mpf", "sqlite", bench::mpf_subject(runtime, *sqlite.db, durable.db.get())});
   parties.push_back({"floor", "sqlite", bench::sqlite_floor(folder / "mpf.db")});
-  parties.push_back({"mpf", "postgres", bench::mpf_subject(runtime, *postgres.db)});
+  parties.push_back({"mpf", "postgres", bench::mpf_subject(runtime, *postgres.db, nullptr)});
   parties.push_back({"floor", "postgres", bench::postgres_floor(of_mpf)});
   if (options.django) {
     parties.push_back({"django", "sqlite", bench::django_subject(folder / "django.db")});
@@ -174,12 +151,15 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  try {
+  Options options;
+  bench::Arguments("data")
+      .text("--json", "FILE", options.json_file, "writes the result there")
+      .number("--runs", options.runs, "interleaved runs")
+      .text("--case", "NAME", options.only, "only this one")
+      .no("--no-django", options.django, "MPF and C alone")
+      .parse(argc, argv);
+  return bench::run_benchmark("data", [&] {
     run(options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "data benchmark: %s\n", error.what());
-    return 1;
-  }
+    return true;
+  });
 }

@@ -7,8 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "benchmarks/data_model.hpp"
-#include "benchmarks/data_subject.hpp"
+#include "benchmarks/data_floor.hpp"
 
 namespace mpf::bench {
 
@@ -50,20 +49,8 @@ struct Clear {
 };
 using Result = std::unique_ptr<PGresult, Clear>;
 
-struct FloorBook {
-  std::int64_t id = 0;
-  std::int64_t author = 0;
-  std::string title;
-  std::int32_t pages = 0;
-};
-struct FloorAuthor {
-  std::int64_t id = 0;
-  std::string name;
-  std::vector<FloorBook> books;
-};
-
 /// What one would write against libpq: blocking calls, prepared statements, binary results.
-class PostgresFloor final : public Subject {
+class PostgresFloor final : public NativeSubject {
  public:
   explicit PostgresFloor(const db::PostgresOptions& options)
       : connection_(PQconnectdb(("host=" + options.host + " port=" + std::to_string(options.port) +
@@ -83,22 +70,6 @@ class PostgresFloor final : public Subject {
   ~PostgresFloor() override { PQfinish(connection_); }
   PostgresFloor(const PostgresFloor&) = delete;
   PostgresFloor& operator=(const PostgresFloor&) = delete;
-
-  Measured run(Work work) override {
-    switch (work) {
-      case Work::read:
-        return read();
-      case Work::get:
-        return get();
-      case Work::bulk_insert:
-        return bulk_insert();
-      case Work::update:
-        return update();
-      case Work::prefetch:
-        return prefetch();
-    }
-    return {};
-  }
 
  private:
   [[noreturn]] void fail() const {
@@ -146,7 +117,7 @@ class PostgresFloor final : public Subject {
     }
   }
 
-  Measured read() {
+  Measured read() override {
     std::vector<Item> items;
     Measured measured = measure_work(1, [&] {
       const Result result = run_prepared("read", {}, PGRES_TUPLES_OK);
@@ -159,7 +130,7 @@ class PostgresFloor final : public Subject {
     return measured;
   }
 
-  Measured get() {
+  Measured get() override {
     return measure_work(single_rows, [&] {
       std::uint64_t check = 0;
       std::string id;
@@ -175,7 +146,7 @@ class PostgresFloor final : public Subject {
     });
   }
 
-  Measured bulk_insert() {
+  Measured bulk_insert() override {
     checked(PQexec(connection_, "TRUNCATE bench_new_item"), PGRES_COMMAND_OK);
     const auto items = make_items<NewItem>(inserted_rows);
     return measure_work(1, [&] {
@@ -220,7 +191,7 @@ class PostgresFloor final : public Subject {
     piece.clear();
   }
 
-  Measured update() {
+  Measured update() override {
     const std::string title = "Changed " + std::to_string(++updates_);
     return measure_work(single_rows, [&] {
       std::string id;
@@ -233,7 +204,7 @@ class PostgresFloor final : public Subject {
     });
   }
 
-  Measured prefetch() {
+  Measured prefetch() override {
     return measure_work(1, [&] {
       const Result found = run_prepared("authors", {}, PGRES_TUPLES_OK);
       std::vector<FloorAuthor> writers(static_cast<std::size_t>(PQntuples(found.get())));
@@ -258,14 +229,7 @@ class PostgresFloor final : public Subject {
                                            text_of(books.get(), row, 2),
                                            load_int32(PQgetvalue(books.get(), row, 3))});
       }
-      std::uint64_t check = 0;
-      for (const FloorAuthor& author : writers) {
-        check += author.name.size();
-        for (const FloorBook& book : author.books) {
-          check += book.title.size() + static_cast<std::uint64_t>(book.pages);
-        }
-      }
-      return check;
+      return check_sum(writers);
     });
   }
 

@@ -3,27 +3,14 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "benchmarks/data_model.hpp"
-#include "benchmarks/data_subject.hpp"
+#include "benchmarks/data_floor.hpp"
 
 namespace mpf::bench {
 
 namespace {
 
-struct FloorBook {
-  std::int64_t id = 0;
-  std::int64_t author = 0;
-  std::string title;
-  std::int32_t pages = 0;
-};
-struct FloorAuthor {
-  std::int64_t id = 0;
-  std::string name;
-  std::vector<FloorBook> books;
-};
-
 /// What one would write against SQLite: prepared statements on one connection, as durable as MPF's.
-class SqliteFloor final : public Subject {
+class SqliteFloor final : public NativeSubject {
  public:
   explicit SqliteFloor(const std::filesystem::path& file) {
     check(sqlite3_open_v2(file.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr));
@@ -48,22 +35,6 @@ class SqliteFloor final : public Subject {
   }
   SqliteFloor(const SqliteFloor&) = delete;
   SqliteFloor& operator=(const SqliteFloor&) = delete;
-
-  Measured run(Work work) override {
-    switch (work) {
-      case Work::read:
-        return read();
-      case Work::get:
-        return get();
-      case Work::bulk_insert:
-        return bulk_insert();
-      case Work::update:
-        return update();
-      case Work::prefetch:
-        return prefetch();
-    }
-    return {};
-  }
 
  private:
   void check(int code, int wanted = SQLITE_OK) const {
@@ -92,7 +63,7 @@ class SqliteFloor final : public Subject {
     if (sqlite3_column_type(statement, 7) != SQLITE_NULL) assign(statement, 7, item.note.emplace());
   }
 
-  Measured read() {
+  Measured read() override {
     std::vector<Item> items;
     Measured measured = measure_work(1, [&] {
       while (sqlite3_step(read_) == SQLITE_ROW) decode(read_, items.emplace_back());
@@ -103,7 +74,7 @@ class SqliteFloor final : public Subject {
     return measured;
   }
 
-  Measured get() {
+  Measured get() override {
     return measure_work(single_rows, [&] {
       std::uint64_t sum = 0;
       for (std::size_t i = 0; i < single_rows; ++i) {
@@ -118,7 +89,7 @@ class SqliteFloor final : public Subject {
     });
   }
 
-  Measured bulk_insert() {
+  Measured bulk_insert() override {
     run_script("DELETE FROM bench_new_item");
     const auto items = make_items<NewItem>(inserted_rows);
     return measure_work(1, [&] {
@@ -146,7 +117,7 @@ class SqliteFloor final : public Subject {
     });
   }
 
-  Measured update() {
+  Measured update() override {
     const std::string title = "Changed " + std::to_string(++updates_);
     return measure_work(single_rows, [&] {
       for (std::size_t i = 0; i < single_rows; ++i) {
@@ -159,7 +130,7 @@ class SqliteFloor final : public Subject {
     });
   }
 
-  Measured prefetch() {
+  Measured prefetch() override {
     return measure_work(1, [&] {
       std::vector<FloorAuthor> writers;
       std::string ids = "[";
@@ -184,14 +155,26 @@ class SqliteFloor final : public Subject {
         book.pages = sqlite3_column_int(books_, 3);
       }
       check(sqlite3_reset(books_));
-      std::uint64_t sum = 0;
-      for (const FloorAuthor& author : writers) {
-        sum += author.name.size();
-        for (const FloorBook& book : author.books)
-          sum += book.title.size() + static_cast<std::uint64_t>(book.pages);
-      }
-      return sum;
+      return check_sum(writers);
     });
+  }
+
+  Measured commits() override {
+    const std::string title = "Changed " + std::to_string(++updates_);
+    run_script("PRAGMA synchronous = FULL");
+    const Measured measured = measure_work(single_rows, [&] {
+      for (std::size_t i = 0; i < single_rows; ++i) {
+        run_script("BEGIN IMMEDIATE");
+        sqlite3_bind_text(update_, 1, title.data(), static_cast<int>(title.size()), SQLITE_STATIC);
+        sqlite3_bind_int64(update_, 2, some_id(i));
+        check(sqlite3_step(update_), SQLITE_DONE);
+        check(sqlite3_reset(update_));
+        run_script("COMMIT");
+      }
+      return single_rows;
+    });
+    run_script("PRAGMA synchronous = NORMAL");
+    return measured;
   }
 
   sqlite3* handle_ = nullptr;

@@ -1,4 +1,5 @@
-#include <unordered_map>
+#include <optional>
+#include <vector>
 
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/ddl.hpp>
@@ -11,32 +12,19 @@ namespace mpf::bench {
 
 namespace {
 
-class MpfSubject final : public Subject {
+class MpfSubject final : public NativeSubject {
  public:
-  MpfSubject(fiber::Runtime& runtime, db::Database& db) : runtime_(runtime), scope_(db, "benchmark") {}
+  MpfSubject(fiber::Runtime& runtime, db::Database& db, db::Database* durable)
+      : runtime_(runtime), scope_(db, "benchmark") {
+    if (durable) durable_.emplace(*durable, "benchmark");
+  }
 
   Measured run(Work work) override {
-    return fiber::spawn(runtime_, [&] { return run_here(work); }).get();
+    return fiber::spawn(runtime_, [&] { return NativeSubject::run(work); }).get();
   }
 
  private:
-  Measured run_here(Work work) {
-    switch (work) {
-      case Work::read:
-        return read();
-      case Work::get:
-        return get();
-      case Work::bulk_insert:
-        return bulk_insert();
-      case Work::update:
-        return update();
-      case Work::prefetch:
-        return prefetch();
-    }
-    return {};
-  }
-
-  Measured read() {
+  Measured read() override {
     std::vector<Item> items;
     Measured measured = measure_work(1, [&] {
       items = scope_.query<Item>().all();
@@ -46,7 +34,7 @@ class MpfSubject final : public Subject {
     return measured;
   }
 
-  Measured get() {
+  Measured get() override {
     return measure_work(single_rows, [&] {
       std::uint64_t check = 0;
       for (std::size_t i = 0; i < single_rows; ++i) check += check_sum(scope_.get<Item>(orm::Id(some_id(i))));
@@ -54,7 +42,7 @@ class MpfSubject final : public Subject {
     });
   }
 
-  Measured bulk_insert() {
+  Measured bulk_insert() override {
     scope_.db().execute_script("DELETE FROM bench_new_item");
     if (scope_.db().dialect() == db::Dialect::postgres) scope_.db().execute_script("TRUNCATE bench_new_item");
     auto items = make_items<NewItem>(inserted_rows);
@@ -64,7 +52,7 @@ class MpfSubject final : public Subject {
     });
   }
 
-  Measured update() {
+  Measured update() override {
     ++updates_;
     std::vector<ChangedItem> items;
     items.reserve(single_rows);
@@ -78,8 +66,7 @@ class MpfSubject final : public Subject {
     });
   }
 
-#if __has_include(<mpf/orm/detail/prefetch.hpp>)
-  Measured prefetch() {
+  Measured prefetch() override {
     return measure_work(1, [&] {
       std::uint64_t check = 0;
       for (const Author& author : scope_.query<Author>().prefetch<&Author::books>().all()) {
@@ -91,31 +78,34 @@ class MpfSubject final : public Subject {
       return check;
     });
   }
-#else
-  /// What prefetch<> does, by hand, while there is none.
-  Measured prefetch() {
-    return measure_work(1, [&] {
-      std::uint64_t check = 0;
-      const auto authors_found = scope_.query<Author>().all();
-      std::vector<orm::Id> ids;
-      std::unordered_map<orm::Id, std::vector<Book> > books;
-      for (const Author& author : authors_found) ids.push_back(author.id);
-      for (Book& book : scope_.query<Book>().where(orm::f<&Book::author>.in(ids)).all()) {
-        books[book.author.id].push_back(std::move(book));
+
+  /// As many requests of a server would: at the same time.
+  Measured commits() override {
+    ++updates_;
+    constexpr std::size_t fibers = 32;
+    return measure_work(single_rows, [&] {
+      std::size_t next = 0;
+      std::vector<fiber::Fiber<>> all;
+      for (std::size_t i = 0; i < fibers; ++i) {
+        all.push_back(fiber::spawn([&] {
+          while (next < single_rows) {
+            const orm::Id id(some_id(next++));
+            durable_->transaction([&] {
+              durable_->query<ChangedItem>()
+                  .where(orm::f<&ChangedItem::id> == id)
+                  .update(orm::set<&ChangedItem::title>("Changed " + std::to_string(updates_)));
+            });
+          }
+        }));
       }
-      for (const Author& author : authors_found) {
-        check += author.name.size();
-        for (const Book& book : books[author.id]) {
-          check += book.title.size() + static_cast<std::uint64_t>(book.pages);
-        }
-      }
-      return check;
+      for (auto& each : all) each.get();
+      return single_rows;
     });
   }
-#endif
 
   fiber::Runtime& runtime_;
   orm::SystemScope scope_;
+  std::optional<orm::SystemScope> durable_;
   int updates_ = 0;
 };
 
@@ -151,8 +141,8 @@ void fill(fiber::Runtime& runtime, db::Database& db) {
   }).get();
 }
 
-std::unique_ptr<Subject> mpf_subject(fiber::Runtime& runtime, db::Database& db) {
-  return std::make_unique<MpfSubject>(runtime, db);
+std::unique_ptr<Subject> mpf_subject(fiber::Runtime& runtime, db::Database& db, db::Database* durable) {
+  return std::make_unique<MpfSubject>(runtime, db, durable);
 }
 
 }  // namespace mpf::bench

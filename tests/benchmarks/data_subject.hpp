@@ -15,7 +15,7 @@
 /// Who the data benchmark measures: MPF, hand-written C, Django; each on SQLite and PostgreSQL.
 namespace mpf::bench {
 
-enum class Work : std::uint8_t { read, get, bulk_insert, update, prefetch };
+enum class Work : std::uint8_t { read, get, bulk_insert, update, prefetch, commits };
 
 struct Measured {
   double time = 0;          ///< microseconds of one operation, by the clock
@@ -28,6 +28,37 @@ class Subject {
   virtual ~Subject() = default;
   /// Does the work once. What has to be made ready for it is not measured.
   virtual Measured run(Work work) = 0;
+};
+
+/// One written in C++: a function for each work.
+class NativeSubject : public Subject {
+ public:
+  Measured run(Work work) override {
+    switch (work) {
+      case Work::read:
+        return read();
+      case Work::get:
+        return get();
+      case Work::bulk_insert:
+        return bulk_insert();
+      case Work::update:
+        return update();
+      case Work::prefetch:
+        return prefetch();
+      case Work::commits:
+        return commits();
+    }
+    return {};
+  }
+
+ protected:
+  virtual Measured read() = 0;
+  virtual Measured get() = 0;
+  virtual Measured bulk_insert() = 0;
+  virtual Measured update() = 0;
+  virtual Measured prefetch() = 0;
+  /// Small transactions that survive a power loss; SQLite only.
+  virtual Measured commits() { return {}; }
 };
 
 template <class Fn>
@@ -48,7 +79,9 @@ Measured measure_work(std::size_t operations, const Fn& fn) {
 /// Makes the tables and their rows in a database, which the floor of that database uses as well.
 void fill(fiber::Runtime& runtime, db::Database& db);
 
-std::unique_ptr<Subject> mpf_subject(fiber::Runtime& runtime, db::Database& db);
+/// `durable`: the same database, opened so that commits survive a power loss; null where there is no such
+/// difference.
+std::unique_ptr<Subject> mpf_subject(fiber::Runtime& runtime, db::Database& db, db::Database* durable);
 std::unique_ptr<Subject> postgres_floor(const db::PostgresOptions& options);
 std::unique_ptr<Subject> sqlite_floor(const std::filesystem::path& file);
 /// In a database of its own, as Django makes its tables.

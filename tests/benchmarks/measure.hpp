@@ -47,6 +47,17 @@ struct Sample {
   double requests_per_second = 0;
 };
 
+/// Of several runs.
+struct Series {
+  std::vector<double> cpu;   ///< per request
+  std::vector<double> rate;  ///< requests per second
+
+  void add(const Sample& sample) {
+    cpu.push_back(sample.cpu_per_request);
+    rate.push_back(sample.requests_per_second);
+  }
+};
+
 /// One run of wrk. Throws when requests failed.
 Sample measure(const Child& server, const std::string& path, const Load& load);
 

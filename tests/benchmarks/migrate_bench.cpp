@@ -7,16 +7,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/migrate/migrator.hpp>
 
+#include "benchmarks/arguments.hpp"
 #include "benchmarks/measure.hpp"
 #include "migrate/support.hpp"
 #include "support/postgres.hpp"
@@ -250,45 +249,16 @@ class Bench {
   bool good_ = true;
 };
 
-[[noreturn]] void usage(const char* why) {
-  std::fprintf(stderr,
-               "migrate benchmark: %s\n"
-               "options: --json FILE    writes the result there\n"
-               "         --rows N       of the table (1000000)\n"
-               "         --workers N    readers and writers at the same time (8)\n",
-               why);
-  std::exit(2);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (++i == argc) usage(("a value is missing behind " + std::string(name)).c_str());
-    const std::string value = argv[i];
-    const auto number = [&] {
-      const int result = std::atoi(value.c_str());
-      if (result <= 0) usage((std::string(name) + " needs a number above 0").c_str());
-      return result;
-    };
-    if (name == "--json") {
-      options.json_file = value;
-    } else if (name == "--rows") {
-      options.rows = number();
-    } else if (name == "--workers") {
-      options.workers = number();
-    } else {
-      usage(("unknown option " + std::string(name)).c_str());
-    }
-  }
-  return options;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  try {
+  Options options;
+  mpf::bench::Arguments("migrate")
+      .text("--json", "FILE", options.json_file, "writes the result there")
+      .number("--rows", options.rows, "of the table")
+      .number("--workers", options.workers, "readers and writers at the same time")
+      .parse(argc, argv);
+  return mpf::bench::run_benchmark("migrate", [&] {
     bool good = false;
     std::vector<Row> rows;
     fiber::RuntimeOptions runtime;
@@ -305,9 +275,6 @@ int main(int argc, char** argv) {
     if (!good)
       std::printf(
           "beyond the limits: a request failed or waited for longer than a second, or it took too long\n");
-    return good ? 0 : 1;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "migrate benchmark: %s\n", error.what());
-    return 1;
-  }
+    return good;
+  });
 }

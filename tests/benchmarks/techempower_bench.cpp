@@ -15,6 +15,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/http/client.hpp>
 
+#include "benchmarks/arguments.hpp"
 #include "benchmarks/bare_server.hpp"
 #include "benchmarks/measure.hpp"
 #include "benchmarks/techempower_server.hpp"
@@ -172,17 +173,7 @@ class Verification {
   std::map<std::int64_t, std::int32_t> stored_;
 };
 
-struct Series {
-  std::vector<double> cpu;
-  std::vector<double> rate;
-};
-
-void add(Series& series, const bench::Sample& sample) {
-  series.cpu.push_back(sample.cpu_per_request);
-  series.rate.push_back(sample.requests_per_second);
-}
-
-void report(const std::string& name, const char* subject, const Series& series, std::vector<Row>& rows,
+void report(const std::string& name, const char* subject, const bench::Series& series, std::vector<Row>& rows,
             std::optional<double> ratio = {}) {
   const double cpu = bench::median(series.cpu);
   const double rate = bench::median(series.rate);
@@ -203,50 +194,6 @@ std::uint16_t serve_bare() {
       std::thread::hardware_concurrency());
   server.start();
   return server.port();
-}
-
-[[noreturn]] void usage(const char* why) {
-  std::fprintf(stderr,
-               "techempower benchmark: %s\n"
-               "options: --json FILE         writes the result there\n"
-               "         --runs N            interleaved runs (5)\n"
-               "         --seconds N         of each run (1)\n"
-               "         --connections N     (64)\n"
-               "         --case NAME         only this one: plaintext, json, db, fortunes, queries_20…\n"
-               "         --no-django\n",
-               why);
-  std::exit(2);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--no-django") {
-      options.django = false;
-      continue;
-    }
-    if (++i == argc) usage(("a value is missing behind " + std::string(name)).c_str());
-    const auto number = [&] {
-      const int result = std::atoi(argv[i]);
-      if (result <= 0) usage((std::string(name) + " needs a number above 0").c_str());
-      return static_cast<unsigned>(result);
-    };
-    if (name == "--json") {
-      options.json_file = argv[i];
-    } else if (name == "--case") {
-      options.only = argv[i];
-    } else if (name == "--runs") {
-      options.runs = number();
-    } else if (name == "--seconds") {
-      options.load.seconds = number();
-    } else if (name == "--connections") {
-      options.load.connections = number();
-    } else {
-      usage(("unknown option " + std::string(name)).c_str());
-    }
-  }
-  return options;
 }
 
 Child django_server(const db::PostgresOptions& database) {
@@ -282,9 +229,9 @@ void run(const Options& options) {
   for (const Case& each : all_cases()) {
     if (!options.only.empty() && options.only != each.name) continue;
     const bool with_bare = each.name == "db" || each.name == "json";
-    Series of_mpf;
-    Series of_django;
-    Series of_bare;
+    bench::Series of_mpf;
+    bench::Series of_django;
+    bench::Series of_bare;
     std::vector<double> ratios;
     for (unsigned run = 0; run <= options.runs; ++run) {
       auto load = options.load;
@@ -295,10 +242,10 @@ void run(const Options& options) {
       std::optional<bench::Sample> theirs;
       if (django) theirs = measure(*django, each.path, load);
       if (run == 0) continue;
-      add(of_mpf, ours);
-      if (theirs) add(of_django, *theirs);
+      of_mpf.add(ours);
+      if (theirs) of_django.add(*theirs);
       if (!floor) continue;
-      add(of_bare, *floor);
+      of_bare.add(*floor);
       ratios.push_back(ours.cpu_per_request / floor->cpu_per_request);
     }
     if (with_bare) report(each.name, "bare", of_bare, rows);
@@ -311,12 +258,17 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  try {
+  Options options;
+  bench::Arguments("techempower")
+      .text("--json", "FILE", options.json_file, "writes the result there")
+      .number("--runs", options.runs, "interleaved runs")
+      .number("--seconds", options.load.seconds, "of each run")
+      .number("--connections", options.load.connections, "of the load")
+      .text("--case", "NAME", options.only, "only this one: plaintext, json, db, fortunes, queries_20…")
+      .no("--no-django", options.django, "MPF and the bare server alone")
+      .parse(argc, argv);
+  return bench::run_benchmark("techempower", [&] {
     run(options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "techempower benchmark: %s\n", error.what());
-    return 1;
-  }
+    return true;
+  });
 }

@@ -13,11 +13,9 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/runtime.hpp>
 #include <mpf/http/server.hpp>
+#include <mpf/orm/batch.hpp>
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/scope.hpp>
-#if __has_include(<mpf/orm/batch.hpp>)
-#include <mpf/orm/batch.hpp>
-#endif
 
 namespace mpf::bench {
 
@@ -47,7 +45,6 @@ std::size_t count_of(const Request& request, std::string_view name) {
   return std::clamp<std::size_t>(count, 1, 500);
 }
 
-#if __has_include(<mpf/orm/batch.hpp>)
 /// Sent to the database together.
 std::vector<World> random_worlds(const orm::SystemScope& scope, std::size_t count) {
   orm::Batch batch(scope);
@@ -64,34 +61,6 @@ std::vector<World> random_worlds(const orm::SystemScope& scope, std::size_t coun
 void store(const orm::SystemScope& scope, std::vector<World>& changed) {
   scope.update_many<&World::random_number>(changed);
 }
-#else
-/// Sent to the database together.
-std::vector<World> random_worlds(const orm::SystemScope& scope, std::size_t count) {
-  std::vector<db::Statement> statements(count);
-  for (db::Statement& statement : statements) {
-    statement.sql = R"(SELECT "id", "random_number" FROM "world" WHERE "id" = $1)";
-    statement.params.emplace_back(random_id().value);
-  }
-  std::vector<World> all(count);
-  scope.db().execute_batch(statements, [&](std::size_t number, const db::Row& row) {
-    all[number] = {orm::Id(row.integer(0)), static_cast<std::int32_t>(row.integer(1))};
-  });
-  return all;
-}
-
-void store(const orm::SystemScope& scope, const std::vector<World>& changed) {
-  db::Array ids{db::ElementType::integer, {}};
-  db::Array numbers{db::ElementType::integer, {}};
-  for (const World& world : changed) {
-    ids.values.emplace_back(world.id.value);
-    numbers.values.emplace_back(std::int64_t{world.random_number});
-  }
-  scope.db().execute({R"(UPDATE "world" AS t SET "random_number" = v.number FROM )"
-                      "unnest($1::bigint[], $2::bigint[]) AS v(id, number) WHERE t.\"id\" = v.id",
-                      {std::move(ids), std::move(numbers)},
-                      db::Access::write});
-}
-#endif
 
 /// Rows change in the order of their ids, each once, so that two requests never wait for each other in a
 /// circle.

@@ -19,6 +19,7 @@
 #include <mpf/http/router.hpp>
 #include <mpf/http/server.hpp>
 
+#include "benchmarks/arguments.hpp"
 #include "benchmarks/bare_server.hpp"
 #include "benchmarks/measure.hpp"
 
@@ -98,11 +99,8 @@ struct Case {
 
 void run_cases(const std::vector<Case>& cases, const Options& options, std::vector<Row>& rows) {
   std::printf("%-12s %-6s %18s %14s %8s\n", "case", "server", "CPU us/request", "requests/s", "ratio");
-  struct Series {
-    std::vector<double> cpu, rate;
-  };
-  std::vector<Series> mpf(cases.size());
-  std::vector<Series> bare(cases.size());
+  std::vector<mpf::bench::Series> mpf(cases.size());
+  std::vector<mpf::bench::Series> bare(cases.size());
   std::vector<std::vector<double>> ratios(cases.size());
   for (unsigned run = 0; run <= options.runs; ++run) {
     for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -112,10 +110,8 @@ void run_cases(const std::vector<Case>& cases, const Options& options, std::vect
       const auto of_bare = measure(cases[i].bare, "/", load);
       const auto of_mpf = measure(cases[i].mpf, cases[i].path, load);
       if (run == 0) continue;
-      bare[i].cpu.push_back(of_bare.cpu_per_request);
-      bare[i].rate.push_back(of_bare.requests_per_second);
-      mpf[i].cpu.push_back(of_mpf.cpu_per_request);
-      mpf[i].rate.push_back(of_mpf.requests_per_second);
+      bare[i].add(of_bare);
+      mpf[i].add(of_mpf);
       ratios[i].push_back(of_mpf.cpu_per_request / of_bare.cpu_per_request);
     }
   }
@@ -178,51 +174,6 @@ class Portal {
   std::optional<Child> child_;
 };
 
-[[noreturn]] void usage(const char* why) {
-  std::fprintf(
-      stderr,
-      "web benchmark: %s\n"
-      "options: --json FILE         writes the result there\n"
-      "         --runs N            interleaved runs (5)\n"
-      "         --seconds N         of each run (2)\n"
-      "         --connections N     (64)\n"
-      "         --portal FILE       measures the bootstrap of this portal program instead of a made-up text\n"
-      "         --sample FOLDER     of the sample content that the portal gets\n",
-      why);
-  std::exit(2);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (++i == argc) usage(("a value is missing behind " + std::string(name)).c_str());
-    const std::string value = argv[i];
-    const auto number = [&] {
-      const int result = std::atoi(value.c_str());
-      if (result <= 0) usage((std::string(name) + " needs a number above 0").c_str());
-      return static_cast<unsigned>(result);
-    };
-    if (name == "--json") {
-      options.json_file = value;
-    } else if (name == "--portal") {
-      options.portal = value;
-    } else if (name == "--sample") {
-      options.sample = value;
-    } else if (name == "--runs") {
-      options.runs = number();
-    } else if (name == "--seconds") {
-      options.load.seconds = number();
-    } else if (name == "--connections") {
-      options.load.connections = number();
-    } else {
-      usage(("unknown option " + std::string(name)).c_str());
-    }
-  }
-  if (options.portal.empty() != options.sample.empty()) usage("--portal and --sample go together");
-  return options;
-}
-
 void run(const Options& options) {
   Child mpf{serve_mpf};
   Child plain_bare([] { return serve_bare("text/plain; charset=utf-8", "Hello, World!"); });
@@ -251,12 +202,21 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  try {
-    run(options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "web benchmark: %s\n", error.what());
-    return 1;
+  Options options;
+  mpf::bench::Arguments arguments("web");
+  arguments.text("--json", "FILE", options.json_file, "writes the result there")
+      .number("--runs", options.runs, "interleaved runs")
+      .number("--seconds", options.load.seconds, "of each run")
+      .number("--connections", options.load.connections, "of the load")
+      .text("--portal", "FILE", options.portal,
+            "measures the bootstrap of this portal program instead of a made-up text")
+      .text("--sample", "FOLDER", options.sample, "of the sample content that the portal gets")
+      .parse(argc, argv);
+  if (options.portal.empty() != options.sample.empty()) {
+    arguments.fail("--portal and --sample go together");
   }
+  return mpf::bench::run_benchmark("web", [&] {
+    run(options);
+    return true;
+  });
 }

@@ -1,8 +1,3 @@
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -11,7 +6,9 @@
 
 #include <mpf/fiber/fiber.hpp>
 
+#include "db/child.hpp"
 #include "db/database.hpp"
+#include "db/errors.hpp"
 
 using namespace mpf;
 using namespace mpf::test;
@@ -19,69 +16,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Error error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("nothing was thrown");
-  throw std::logic_error("unreachable");
-}
-
-bool mentions(const Error& error, const std::string& text) {
-  return std::string(error.what()).find(text) != std::string::npos;
-}
-
 void overwrite(const std::filesystem::path& file, std::streamoff offset, const std::string& bytes) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekp(offset);
   stream << bytes;
 }
-
-/// This program again, running only the test case named, with the file in the environment.
-class Child {
- public:
-  Child(const char* test_case, const std::filesystem::path& file) {
-    int ends[2];
-    REQUIRE(::pipe(ends) == 0);
-    const std::string filter = std::string("--test-case=") + test_case;
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::setenv("MPF_TEST_DATABASE", file.c_str(), 1);
-      ::dup2(ends[1], 3);
-      ::execl("/proc/self/exe", "child", filter.c_str(), "--no-skip", static_cast<char*>(nullptr));
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    read_end_ = ends[0];
-  }
-  ~Child() {
-    kill();
-    ::close(read_end_);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  /// The child's next sign; false at its end.
-  bool wait() const {
-    char sign = 0;
-    return ::read(read_end_, &sign, 1) == 1;
-  }
-  void kill() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-  int read_end_ = -1;
-};
-
-void sign() { REQUIRE(::write(3, "x", 1) == 1); }
 
 }  // namespace
 
@@ -202,31 +141,58 @@ TEST_CASE("write until killed" * doctest::skip()) {
   });
 }
 
+TEST_CASE("write from many fibers until killed" * doctest::skip()) {
+  fiber::run([] {
+    const auto db = db::open_sqlite(
+        {.file = std::getenv("MPF_TEST_DATABASE"), .durability = db::SqliteOptions::Durability::full});
+    const auto write_on = [&](std::int64_t fiber) {
+      for (std::int64_t i = 0;; ++i) {
+        db->transaction([&](db::Transaction&) {
+          db->execute(
+              write("INSERT INTO entry VALUES (?, ?)", {fiber * 1'000'000 + i, std::string(300, 'e')}));
+          db->execute(write("UPDATE total SET entries = entries + 1"));
+        });
+        sign();
+      }
+    };
+    std::vector<fiber::Fiber<>> fibers;
+    for (std::int64_t i = 0; i < 8; ++i) fibers.push_back(fiber::spawn([&, i] { write_on(i); }));
+    for (auto& each : fibers) each.get();
+  });
+}
+
 TEST_CASE("a process killed while writing loses no committed transaction and leaves no half one") {
-  for (int round = 0; round < 5; ++round) {
-    const TempDir folder;
-    const auto file = folder / "item.db";
-    fiber::run([&] {
-      db::open_sqlite({.file = file})
-          ->execute_script(
-              "CREATE TABLE entry (n INTEGER, x TEXT) STRICT; CREATE TABLE total (entries INTEGER) "
-              "STRICT; INSERT INTO total VALUES (0)");
-    });
-    Child writer("write until killed", file);
-    std::int64_t committed = 0;
-    while (committed < 20 + 15 * round && writer.wait()) ++committed;
-    writer.kill();
-    while (writer.wait()) ++committed;
-    fiber::run([&] {
-      const auto db = db::open_sqlite({.file = file});
-      const auto entries = number(*db, "SELECT count(*) FROM entry");
-      CHECK(entries >= committed);
-      CHECK(entries <= committed + 1);
-      CHECK(number(*db, "SELECT entries FROM total") == entries);
-      std::string verdict;
-      db->execute(read("PRAGMA integrity_check"), [&](const db::Row& row) { verdict = row.text(0); });
-      CHECK(verdict == "ok");
-    });
+  struct Case {
+    const char* child;
+    std::int64_t writers;
+  };
+  for (const Case& each : {Case{"write until killed", 1}, {"write from many fibers until killed", 8}}) {
+    CAPTURE(each.child);
+    for (int round = 0; round < 5; ++round) {
+      const TempDir folder;
+      const auto file = folder / "item.db";
+      fiber::run([&] {
+        db::open_sqlite({.file = file})
+            ->execute_script(
+                "CREATE TABLE entry (n INTEGER, x TEXT) STRICT; CREATE TABLE total (entries INTEGER) "
+                "STRICT; INSERT INTO total VALUES (0)");
+      });
+      Child writer(each.child, file);
+      std::int64_t committed = 0;
+      while (committed < 20 + 15 * round && writer.wait()) ++committed;
+      writer.kill();
+      while (writer.wait()) ++committed;
+      fiber::run([&] {
+        const auto db = db::open_sqlite({.file = file});
+        const auto entries = number(*db, "SELECT count(*) FROM entry");
+        CHECK(entries >= committed);
+        CHECK(entries <= committed + each.writers);
+        CHECK(number(*db, "SELECT entries FROM total") == entries);
+        std::string verdict;
+        db->execute(read("PRAGMA integrity_check"), [&](const db::Row& row) { verdict = row.text(0); });
+        CHECK(verdict == "ok");
+      });
+    }
   }
 }
 

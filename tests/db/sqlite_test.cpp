@@ -44,63 +44,6 @@ TEST_CASE("every kind of value is bound and read back") {
   });
 }
 
-TEST_CASE("mistakes in SQL are told with the statement") {
-  fiber::run([] {
-    const ItemDatabase world;
-    const auto message = [&](const db::Statement& statement) -> std::string {
-      try {
-        world.db.execute(statement);
-      } catch (const Error& error) {
-        CHECK(error.kind() == ErrorKind::internal);
-        return error.what();
-      }
-      return "no error";
-    };
-    CHECK(message(read("SELEKT 1")).find("SELEKT 1") != std::string::npos);
-    CHECK(message(read("SELECT ?", {})) == "0 values for the 1 parameters of: SELECT ?");
-    CHECK(message(read("SELECT 1; SELECT 2")).starts_with("more than one SQL statement"));
-    CHECK(message(read("DELETE FROM item")).starts_with("this statement writes, so it needs Access::write"));
-    CHECK(message(read("")).starts_with("an empty SQL statement"));
-    CHECK(message(write("BEGIN")).starts_with("a statement left a transaction open"));
-    CHECK(message(read("SELECT \"no such column\"")).find("no such column") != std::string::npos);
-    world.add("still works");
-    CHECK(world.count() == 1);
-  });
-}
-
-TEST_CASE("broken constraints tell which") {
-  fiber::run([] {
-    const ItemDatabase world;
-    world.add("a");
-    using Type = db::ConstraintError::Type;
-    const auto broken = [&](const std::string& sql) {
-      try {
-        world.db.execute(write(sql));
-      } catch (const db::ConstraintError& error) {
-        return error;
-      }
-      FAIL("no constraint was broken by: " << sql);
-      throw std::logic_error("unreachable");
-    };
-    const auto unique = broken("INSERT INTO item (name) VALUES ('a')");
-    CHECK(unique.type() == Type::unique);
-    CHECK(unique.kind() == ErrorKind::conflict);
-    CHECK(unique.columns() == std::vector<std::string>{"item.name"});
-    const auto null = broken("INSERT INTO item (name) VALUES (NULL)");
-    CHECK(null.type() == Type::not_null);
-    CHECK(null.kind() == ErrorKind::invalid);
-    CHECK(null.columns() == std::vector<std::string>{"item.name"});
-    const auto check = broken("INSERT INTO item (name, amount) VALUES ('b', 0)");
-    CHECK(check.type() == Type::check);
-    CHECK(check.constraint() == "item_amount_check");
-    const auto foreign = broken("INSERT INTO item (name, parent_id) VALUES ('b', 99)");
-    CHECK(foreign.type() == Type::foreign_key);
-    CHECK(foreign.kind() == ErrorKind::conflict);
-    CHECK_THROWS_AS(world.db.execute(write("INSERT INTO item (name, amount) VALUES ('b', 'x')")), Error);
-    CHECK(world.count() == 1);
-  });
-}
-
 TEST_CASE("a long read lets the others of its loop run") {
   fiber::run(
       [] {

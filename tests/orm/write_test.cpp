@@ -68,6 +68,34 @@ TEST_CASE("many rows at once are as rows one by one") {
   });
 }
 
+TEST_CASE("many rows have the ids that they are stored under, also where others take some in between") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto scope = blog.scope(blog.acme);
+    const auto insert_some = [&](const std::string& who) {
+      std::vector<Article> rows;
+      for (int i = 0; i < 300; ++i) rows.push_back(blog.article(blog.ann, who + std::to_string(i)));
+      scope.insert_many(rows);
+      std::vector<Article> stored =
+          scope.query<Article>().where(f<&Article::title>.starts_with(who)).order_by(asc<&Article::id>).all();
+      REQUIRE(stored.size() == rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        CHECK(stored[i].id == rows[i].id);
+        CHECK(stored[i].title == rows[i].title);
+      }
+    };
+    std::vector<fiber::Fiber<>> others;
+    for (const char* const who : {"a", "b", "c", "d"}) {
+      others.push_back(fiber::spawn([&, who] { insert_some(who); }));
+    }
+    for (auto& each : others) each.get();
+    if (dialect != db::Dialect::postgres) return;
+    blog.db->execute_script("ALTER SEQUENCE article_id_seq INCREMENT BY 3");
+    insert_some("e");
+    scope.transaction([&] { insert_some("f"); });
+  });
+}
+
 TEST_CASE("many rows: what is wrong is told by row, and nothing is stored") {
   on_each_database([](db::Dialect dialect) {
     const Blog blog(dialect);

@@ -29,8 +29,10 @@ namespace mpf::test {
 
 /// A PostgreSQL server of this test process alone, in a temporary folder, on a Unix socket and a free port of
 /// 127.0.0.1. Runs as an unprivileged user, without fsync. It ends, and its folder goes, when the process
-/// ends, however that happens: a shell beside it waits for the end of a pipe. Throws when the server is
-/// missing: tests fail then, they are not skipped.
+/// ends, however that happens: a shell waits for the end of a pipe. It is no child of the process and has a
+/// session of its own, so that who kills the process with its group or with all its descendants, as ctest
+/// does at the end of a test's time, does not reach it. Throws when the server is missing: tests fail then,
+/// they are not skipped.
 class Postgres {
  public:
   /// The one that the process's tests share; started by the first call.
@@ -65,8 +67,8 @@ class Postgres {
   /// The shell sees the end of the pipe and stops the server; wait for that, the folder goes with it.
   ~Postgres() {
     ::close(commands_);
-    int status = 0;
-    ::waitpid(shell_, &status, 0);
+    while (!read_line().empty()) {
+    }
     ::close(answers_);
   }
   Postgres(const Postgres&) = delete;
@@ -129,6 +131,17 @@ class Postgres {
     return port;
   }
 
+  /// Starts another server that follows this one by streaming replication; returns its port. Its socket is in
+  /// the same folder. It ends with this one.
+  std::uint16_t add_replica() {
+    const std::uint16_t port = free_port();
+    expect(command("add_replica " + std::to_string(port)), "ok");
+    return port;
+  }
+  /// As kill -9 would; and again.
+  void stop_replica(std::uint16_t port) { expect(command("stop_replica " + std::to_string(port)), "ok"); }
+  void start_replica(std::uint16_t port) { expect(command("start_replica " + std::to_string(port)), "ok"); }
+
   /// Runs an SQL script as superuser; returns what psql printed, unaligned, without headers.
   std::string psql(const std::string& database, const std::string& sql) {
     std::ofstream(folder_ / "script.sql") << sql;
@@ -186,15 +199,24 @@ unset PGDATA PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGPASSWORD
 export PGHOST=$dir PGPORT=$port PGUSER=postgres LC_ALL=C
 trap '' INT HUP TERM PIPE
 start() { pg_ctl -D data -w -t 60 -l log start >pg_ctl.log 2>&1; }
-finish() { [ ! -f pgbouncer.pid ] || kill "$(cat pgbouncer.pid)"; pg_ctl -D data -m immediate -w stop >/dev/null 2>&1; cd /; rm -rf "$dir"; exit; }
+halt() { pg_ctl -D "$1" -m immediate -w stop; }
+finish() {
+  {
+    [ ! -f pgbouncer.pid ] || kill "$(cat pgbouncer.pid)"
+    for each in replica_*; do [ ! -d "$each" ] || halt "$each"; done
+    [ ! -d data ] || halt data
+  } >/dev/null 2>&1
+  cd /; rm -rf "$dir"; exit
+}
+follow() { pg_ctl -D "replica_$1" -w -t 60 -l "log_$1" start >pg_ctl.log 2>&1; }
 initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
-  { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; exit 1; }
+  { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; finish; }
 cat settings >>data/postgresql.conf
 [ ! -f access ] || cp access data/pg_hba.conf
 if grep -q '^ssl = on' settings; then
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout server.key -out server.crt \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 >openssl.log 2>&1 ||
-    { echo "no certificate: $(tail -n 3 openssl.log | tr '\n' ' ')"; exit 1; }
+    { echo "no certificate: $(tail -n 3 openssl.log | tr '\n' ' ')"; finish; }
 fi
 start || { echo "the server did not start: $(tail -n 3 log | tr '\n' ' ')"; finish; }
 echo ready
@@ -205,6 +227,10 @@ while read -r verb name; do
     psql) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$name" -f script.sql >script.out 2>&1 ;;
     pgbouncer) pgbouncer -d pgbouncer.ini >command.log 2>&1 ;;
     start) rm -f data/postmaster.pid; start ;;
+    add_replica) pg_basebackup -D "replica_$name" -R -X stream -c fast --no-sync >command.log 2>&1 &&
+      echo "port = $name" >>"replica_$name/postgresql.conf" && follow "$name" ;;
+    stop_replica) halt "replica_$name" >command.log 2>&1 ;;
+    start_replica) follow "$name" ;;
     *) false ;;
   esac && echo ok || echo "failed: $verb $name: $(cat command.log pg_ctl.log 2>/dev/null | tail -n 3 | tr '\n' ' ')"
 done
@@ -219,9 +245,10 @@ finish
     const std::string port = std::to_string(port_);
     const char* const arguments[] = {"sh",           "-c",          script,       "mpf-test-postgres",
                                      folder.c_str(), tools.c_str(), port.c_str(), nullptr};
-    shell_ = ::fork();
-    if (shell_ == 0) {  // beside other threads: nothing here may take memory
+    const pid_t child = ::fork();
+    if (child == 0) {  // beside other threads: nothing here may take memory
       ::setsid();
+      if (::fork() != 0) ::_exit(0);  // its child belongs to nobody then
       if (user && (::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)) ::_exit(126);
       ::dup2(in[0], 0);
       ::dup2(out[1], 1);
@@ -235,7 +262,8 @@ finish
     ::close(out[1]);
     commands_ = in[1];
     answers_ = out[0];
-    if (shell_ < 0) throw std::runtime_error("fork");
+    if (child < 0) throw std::runtime_error("fork");
+    ::waitpid(child, nullptr, 0);
   }
 
   std::string command(const std::string& line) {
@@ -261,7 +289,6 @@ finish
 
   TempDir folder_;
   std::uint16_t port_ = 0;
-  pid_t shell_ = -1;
   int commands_ = -1;
   int answers_ = -1;
   std::mutex mutex_;

@@ -85,6 +85,8 @@ struct DatabaseSettings {
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
   bool transaction_pooler = false;
+  std::vector<Secret> replicas;
+  std::chrono::milliseconds replica_lag{2'000};
 
   static constexpr auto describe() {
     using config::help;
@@ -102,10 +104,15 @@ struct DatabaseSettings {
         field<&DatabaseSettings::lock_timeout>(help("PostgreSQL: wait for a lock that others hold")),
         field<&DatabaseSettings::transaction_pooler>(
             help("PostgreSQL is reached through PgBouncer that pools by transaction")),
+        field<&DatabaseSettings::replicas>(
+            help("PostgreSQL: URLs of servers that follow it, for reads that may lag")),
+        field<&DatabaseSettings::replica_lag>(
+            help("PostgreSQL: how far behind a replica may be and still be read from")),
         field<&DatabaseSettings::file>(
             help("SQLite file; default: <application name>.db in the data folder")),
         field<&DatabaseSettings::busy_timeout>(help("wait for another process that writes")),
-        field<&DatabaseSettings::durable>(help("commits survive a power loss, at a disk sync each")));
+        field<&DatabaseSettings::durable>(
+            help("SQLite: commits survive a power loss; each waits for the disk")));
   }
 };
 

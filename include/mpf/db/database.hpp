@@ -32,8 +32,10 @@ struct Statement {
   std::string sql;
   std::vector<Param> params;
   Access access = Access::read;
-  bool stream = false;   ///< a read of very many rows: on PostgreSQL fetched in portions, at constant memory
-  bool replica = false;  ///< a read that may lag a little behind; served by the primary for now
+  bool stream = false;  ///< a read of very many rows: on PostgreSQL fetched in portions, at constant memory
+  /// A read that may lag a little behind (PostgresOptions::replica_lag): served by a replica where there is
+  /// one, outside of transactions, unless the request has written (OwnWritesScope).
+  bool replica = false;
   std::source_location origin = std::source_location::current();  ///< who asks, for QueryLog
 };
 
@@ -51,6 +53,9 @@ struct TransactionOptions {
   /// How often the whole body is run again after a SerializationError, after a pause that grows. Only of the
   /// outermost transaction; on_rollback hooks run each time.
   int retries = 0;
+  /// A read-only one may lag a little behind, as Statement::replica says.
+  bool replica = false;
+  std::source_location origin{};  ///< set by transaction()
 };
 
 /// An open transaction, or a savepoint inside one. Belongs to the fiber that began it; every statement this
@@ -95,8 +100,10 @@ class Database {
   /// Gets each row of a batch, with the number of its statement.
   using BatchSink = std::function<void(std::size_t statement, const Row&)>;
 
-  /// Runs several statements, on PostgreSQL sent together. Outside of a transaction each counts by itself.
-  /// Returns the sum of rows changed. Throws the first error; those behind it may have run then.
+  /// Runs several statements, on PostgreSQL sent together with one write to the socket. Where some of them
+  /// write it is all or none: outside of a transaction they are one of their own. Returns the sum of rows
+  /// changed. Throws the first error; those behind it have not run then, and rows of those before it have not
+  /// been shown on PostgreSQL.
   virtual std::uint64_t execute_batch(std::span<const Statement> statements, const BatchSink& on_row = {});
 
   /// Writes many rows into one table, faster than statements do: all or none, as part of the fiber's
@@ -111,11 +118,15 @@ class Database {
   /// execute_script().
   virtual void execute_long(std::string_view sql) { execute_script(sql); }
 
-  /// Runs body(Transaction&) and commits; rolls back if it throws. In an open transaction: a savepoint.
+  /// Runs body(Transaction&) and commits; rolls back if it throws. In an open transaction: a savepoint. A
+  /// body that waits for something slow that is none of the database's business (a sleep, another server,
+  /// offload()) holds locks and a connection meanwhile: that is logged, once for each `origin`.
   template <class Body>
-  auto transaction(Body&& body, TransactionOptions options = {})
+  auto transaction(Body&& body, TransactionOptions options = {},
+                   const std::source_location& origin = std::source_location::current())
       -> std::invoke_result_t<Body&, Transaction&> {
     using T = std::invoke_result_t<Body&, Transaction&>;
+    if (options.origin.line() == 0) options.origin = origin;
     if constexpr (std::is_void_v<T>) {
       run_transaction([&](Transaction& tx) { body(tx); }, options);
     } else {

@@ -31,6 +31,14 @@ struct PostgresOptions {
   std::filesystem::path client_certificate;  ///< shown to servers that ask; with its key
   std::filesystem::path client_key;
 
+  /// Servers that follow this one by streaming replication, for reads that ask for one (Statement::replica):
+  /// URLs; what they leave open is as above. They are used in turn.
+  std::vector<Secret> replicas;
+  /// One that has not replayed what was written so long ago, or that cannot be asked, is left alone until it
+  /// has; when there is none the primary serves. Measured while there are reads that ask for replicas, by the
+  /// position of the primary's log, so that no clock matters.
+  std::chrono::milliseconds replica_lag{2'000};
+
   std::string application_name = "mpf";  ///< what pg_stat_activity shows
 
   // Connections, of each loop at most; opened when needed.

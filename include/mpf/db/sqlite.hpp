@@ -15,9 +15,11 @@ struct SqliteOptions {
   std::chrono::milliseconds busy_timeout{10'000};  ///< for the lock that another process holds
   std::size_t readers = 4;                         ///< read connections per loop at most, opened when needed
   std::size_t cached_statements = 256;             ///< per connection
+  /// What is committed survives kill -9; with `full` also a power loss, as each write waits for the disk.
+  /// Those of several fibers that end at about the same time share a sync; each is a transaction of its own,
+  /// which others can see before the disk has it.
   enum class Durability { full, normal };
-  Durability durability =
-      Durability::normal;  ///< normal survives kill -9; full also power loss, at a sync a commit
+  Durability durability = Durability::normal;
 };
 
 /// Opens an SQLite database in WAL mode with foreign keys on. Readers run beside the one writer; writers of

@@ -43,6 +43,8 @@ class Local {
     std::shared_ptr<void> before_;
   };
   [[nodiscard]] Scope set(std::shared_ptr<T> value) const { return Scope(*this, std::move(value)); }
+  /// Sets the value until the fiber ends.
+  void keep(std::shared_ptr<T> value) const { detail::local_set(this, std::move(value), inherited_); }
 
  private:
   bool inherited_;

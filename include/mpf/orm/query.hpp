@@ -134,6 +134,10 @@ class Query {
     }));
   }
 
+  /// With what it loads besides, from a replica where there is one, outside of transactions: rows may lag as
+  /// far behind as the database's settings allow. Unless the request has written before.
+  Query from_replica() const { return Query(core_.from_replica()); }
+
   /// Also rows that are retired.
   Query with_retired() const { return Query(core_.with_retired()); }
 

@@ -242,11 +242,12 @@ class BasicScope {
 
   /// Runs fn() or fn(db::Transaction&) in a transaction, or a savepoint of the open one.
   template <class Fn>
-  auto transaction(Fn&& fn, db::TransactionOptions options = {}) const {
+  auto transaction(Fn&& fn, db::TransactionOptions options = {},
+                   const std::source_location& origin = std::source_location::current()) const {
     if constexpr (std::is_invocable_v<Fn&, db::Transaction&>) {
-      return data_.db->transaction(fn, options);
+      return data_.db->transaction(fn, options, origin);
     } else {
-      return data_.db->transaction([&](db::Transaction&) { return fn(); }, options);
+      return data_.db->transaction([&](db::Transaction&) { return fn(); }, options, origin);
     }
   }
 

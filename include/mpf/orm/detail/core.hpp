@@ -29,6 +29,7 @@ struct ScopeData {
   Id provider;
   std::shared_ptr<db::Database> view = {};  ///< keeps the scope's own view of the database, if it has one
   bool with_retired = false;
+  bool replica = false;  ///< its reads may lag (db::Statement::replica)
   bool writing = false;
   /// Of the row that is stored as part of one of a model that extends it.
   std::string_view row_kind = {};
@@ -92,6 +93,7 @@ class QueryCore {
   QueryCore limit(std::size_t rows) const;
   QueryCore offset(std::size_t rows) const;
   QueryCore lock(LockStrength strength, LockWait wait) const;
+  QueryCore from_replica() const;
   QueryCore at(const std::source_location& origin) const;
 
   /// on_values gets the values of `extra` for the row just placed, from that column on.
