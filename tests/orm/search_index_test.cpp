@@ -43,13 +43,15 @@ TEST_CASE("search() goes by the index that the model declares") {
     CHECK(found("wine -nothing").count() == 2);
     CHECK(found("leaflet29*").count() == 111);
     if (dialect == db::Dialect::sqlite) return;
-    db->execute_script("ANALYZE leaflet");
-    const auto plan = found("äpfel").explain();
-    INFO(plan);
-    CHECK(plan.find("leaflet_title_body_search_idx") != std::string::npos);
-    // Other texts, or in another order, are another index's.
-    const auto other = scope.query<Leaflet>().where(orm::search("äpfel", f<&Leaflet::body>)).explain();
-    CHECK(other.find("search_idx") == std::string::npos);
+    scope.transaction([&] {
+      db->execute_script("SET LOCAL enable_seqscan = off");  // only where there is another way
+      const auto plan = found("äpfel").explain();
+      INFO(plan);
+      CHECK(plan.find("leaflet_title_body_search_idx") != std::string::npos);
+      // Other texts, or in another order, are another index's.
+      const auto other = scope.query<Leaflet>().where(orm::search("äpfel", f<&Leaflet::body>)).explain();
+      CHECK(other.find("search_idx") == std::string::npos);
+    });
     // What is written later is found as well.
     leaflets[9].body = "Quitten";
     scope.update(leaflets[9]);

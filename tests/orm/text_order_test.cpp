@@ -50,9 +50,9 @@ void check_order(db::Database& db) {
         Texts(sorted.begin() + 6, sorted.end()));
   CHECK(all.where(f<&Word::text>.between("A", "Z")).count() == 1);
   CHECK(all.where(f<&Word::note> < "_").count() == 5);
-  const auto ends = all.select(orm::minimum(f<&Word::text>), orm::maximum(f<&Word::note>));
-  CHECK(std::get<0>(ends.at(0)) == sorted.front());
-  CHECK(std::get<1>(ends.at(0)) == sorted.back());
+  const auto [first, last] = all.aggregate(orm::minimum(f<&Word::text>), orm::maximum(f<&Word::note>));
+  CHECK(first == sorted.front());
+  CHECK(last == sorted.back());
   // Page by page the same order, which keyset cursors rely on.
   Texts paged;
   std::string cursor;

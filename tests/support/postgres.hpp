@@ -100,7 +100,7 @@ class Postgres {
   db::PostgresOptions fresh_in_english() {
     static std::atomic<int> number{0};
     const std::string name = "english_" + std::to_string(++number);
-    expect(command("createdb --template=template0 --locale-provider=icu --icu-locale=en-US " + name), "ok");
+    expect(command("english " + name), "ok");
     return options(name);
   }
 
@@ -223,6 +223,7 @@ echo ready
 while read -r verb name; do
   case $verb in
     createdb) createdb -T template0 "$name" >command.log 2>&1 ;;
+    english) createdb -T template0 --locale-provider=icu --icu-locale=en-US "$name" >command.log 2>&1 ;;
     dropdb) dropdb -f "$name" >command.log 2>&1 ;;
     psql) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$name" -f script.sql >script.out 2>&1 ;;
     pgbouncer) pgbouncer -d pgbouncer.ini >command.log 2>&1 ;;

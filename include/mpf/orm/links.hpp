@@ -30,7 +30,7 @@ class LinksOf {
     std::vector<L> links(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {
       detail::take_tenant(detail::model_info<T>(), &row_, detail::model_info<L>(), &links[i]);
-      links[i].*source = detail::member_type<source>(row_.id);  // of T, or of what T extends
+      links[i].*source = member_type<source>(row_.id);  // of T, or of what T extends
       links[i].*target = Ref<Child>(ids[i]);
     }
     return detail::insert_missing_rows(scope_, detail::model_info<L>(),
