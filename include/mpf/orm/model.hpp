@@ -312,10 +312,19 @@ constexpr auto if_other(const Entry& entry) {
   }
 }
 
+template <class T, class Base>
+inline constexpr bool extends_well = [] {
+  if constexpr (std::is_base_of_v<Base, T>) {
+    return reflect::has_model<Base>;
+  } else {
+    return false;
+  }
+}();
+
 template <class T, class... Entries>
 constexpr auto model_fields(const Entries&... entries) {
   using Base = typename BaseIn<Entries...>::type;
-  if constexpr (reflect::has_model<Base>) {
+  if constexpr (extends_well<T, Base>) {
     return std::tuple_cat(reflect::description_of<Base>.fields, if_field(entries)...);
   } else if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
     return std::tuple_cat(if_field(entries)...);
@@ -324,14 +333,16 @@ constexpr auto model_fields(const Entries&... entries) {
   }
 }
 
-template <class... Entries>
+template <class T, class... Entries>
 constexpr auto model_others(const Entries&... entries) {
   using Base = typename BaseIn<Entries...>::type;
-  if constexpr (reflect::has_model<Base>) {
+  if constexpr (extends_well<T, Base>) {
     // The own base comes first, and is the one that counts.
     return std::tuple_cat(if_other(entries)..., reflect::description_of<Base>.others);
-  } else {
+  } else if constexpr (std::is_void_v<Base>) {
     return std::tuple_cat(if_other(entries)...);
+  } else {
+    return std::tuple<>();  // the mistake is told already
   }
 }
 
@@ -350,7 +361,7 @@ constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   auto fields = detail::model_fields<T>(entries...);
   auto sets = std::tuple_cat(detail::if_set(entries)...);
-  auto others = detail::model_others(entries...);
+  auto others = detail::model_others<T>(entries...);
   return ModelDescription<T, decltype(fields), decltype(sets), decltype(others)>{table, fields, sets, others};
 }
 
