@@ -112,7 +112,7 @@ TEST_CASE("who would rather not wait is told at once, and who shares may") {
     const Booth booth(2);
     const auto query = booth.scope.query<Ticket>().order_by(asc<&Ticket::id>);
     booth.scope.transaction([&] {
-      const Ticket held = query.limit(1).for_update().one();
+      CHECK(query.limit(1).for_update().one().id == booth.tickets[0].id);
       fiber::spawn(
           [&] {
             booth.scope.transaction([&] {

@@ -40,10 +40,12 @@ TEST_CASE("the table says what the description says") {
   // The reference to the site leads the index of site and title: none of its own.
   CHECK(indexes == std::vector<std::string>{"article_author_id_idx", "article_editor_id_idx",
                                             "article_parent_id_idx", "article_published_at_idx",
-                                            "article_site_id_title_idx", "article_theme_id_idx"});
+                                            "article_site_id_id_key", "article_site_id_title_idx",
+                                            "article_theme_id_idx"});
   const orm::Table& user = orm::table_of<User>();
   CHECK(user.columns[4].choices == std::vector<std::string>{"member", "staff", "owner"});
-  CHECK(user.indexes == std::vector<orm::Index>{{"user_site_id_email_key", {"site_id", "email"}, true}});
+  CHECK(user.indexes == std::vector<orm::Index>{{"user_site_id_email_key", {"site_id", "email"}, true},
+                                                {"user_site_id_id_key", {"site_id", "id"}, true}});
   CHECK(orm::table_of<Site>().tenant_column == "id");
 }
 

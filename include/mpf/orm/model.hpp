@@ -285,11 +285,20 @@ constexpr bool entry_is_member() {
   }
 }
 
+template <class T, class Base>
+inline constexpr bool extends_well = [] {
+  if constexpr (std::is_base_of_v<Base, T>) {
+    return reflect::has_model<Base>;
+  } else {
+    return false;
+  }
+}();
+
 template <class T, class... Entries>
 constexpr auto model_fields(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
   const auto own = reflect::pick<is_field<Entries>...>(entries);
-  if constexpr (reflect::has_model<Base>) {
+  if constexpr (extends_well<T, Base>) {
     return reflect::concat(reflect::description_of<Base>.fields, own);
   } else if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
     return own;
@@ -298,15 +307,17 @@ constexpr auto model_fields(const reflect::Pack<Entries...>& entries) {
   }
 }
 
-template <class... Entries>
+template <class T, class... Entries>
 constexpr auto model_others(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
   const auto own = reflect::pick<is_other<Entries>...>(entries);
-  if constexpr (reflect::has_model<Base>) {
+  if constexpr (extends_well<T, Base>) {
     // The own base comes first, and is the one that counts.
     return reflect::concat(own, reflect::description_of<Base>.others);
-  } else {
+  } else if constexpr (std::is_void_v<Base>) {
     return own;
+  } else {
+    return reflect::Pack<>();  // the mistake is told already
   }
 }
 
@@ -326,7 +337,7 @@ constexpr auto model(std::string_view table, Entries... entries) {
   const reflect::Pack<Entries...> all(entries...);
   auto fields = detail::model_fields<T>(all);
   auto sets = reflect::pick<detail::is_set<Entries>...>(all);
-  auto others = detail::model_others(all);
+  auto others = detail::model_others<T>(all);
   return ModelDescription<T, decltype(fields), decltype(sets), decltype(others)>{table, fields, sets, others};
 }
 
