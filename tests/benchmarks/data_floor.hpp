@@ -22,9 +22,9 @@ struct FloorAuthor {
   std::vector<FloorBook> books;
 };
 
-inline std::uint64_t check_sum(const std::vector<FloorAuthor>& authors) {
+inline std::uint64_t check_sum(const std::vector<FloorAuthor>& writers) {
   std::uint64_t sum = 0;
-  for (const FloorAuthor& author : authors) {
+  for (const FloorAuthor& author : writers) {
     sum += author.name.size();
     for (const FloorBook& book : author.books)
       sum += book.title.size() + static_cast<std::uint64_t>(book.pages);
