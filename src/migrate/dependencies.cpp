@@ -94,6 +94,11 @@ std::set<MigrationId> DependencyTracker::needs(const std::string& module, const 
                  [&](const CreateTable& op) { add_touchers(op.table.name); },
                  [&](const DropTable& op) { add_touchers(op.table); },
                  [&](const MoveTable& op) { add_touchers(op.table); },
+                 [&](const DropIndex& op) {
+                   const auto* table = before.find(op.table);
+                   const auto* index = table ? find_index(*table, op.index) : nullptr;
+                   if (index && index->unique) add_touchers(op.table);  // who may have referred by it
+                 },
                  [&](const RenameTable& op) {
                    add_touchers(op.from);
                    add_touchers(op.to);
