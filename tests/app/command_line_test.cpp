@@ -202,9 +202,9 @@ TEST_CASE("pending migrations keep an application from starting, unless it may a
   CHECK(app.command({"migrate", "apply"}).code == 0);
   CHECK(app.command({"migrate", "apply"}).out == "nothing to apply\n");
   CHECK(has(app.command({"migrate", "show"}).out, "applied"));
-  CHECK(app.command({"migrate", "fake", "--undo", "mpf.auth", "0001_initial"}).code == 0);
-  CHECK(has(app.command({"migrate", "plan"}).out, "mpf.auth/0001"));
-  CHECK(app.command({"migrate", "fake", "mpf.auth", "0001_initial"}).code == 0);
+  CHECK(app.command({"migrate", "fake", "--undo", "mpf.auth", "0002_tenant_keys"}).code == 0);
+  CHECK(has(app.command({"migrate", "plan"}).out, "mpf.auth/0002"));
+  CHECK(app.command({"migrate", "fake", "mpf.auth", "0002_tenant_keys"}).code == 0);
   CHECK(app.command({"migrate", "apply"}).out == "nothing to apply\n");
   CHECK(app.command({"site", "list"}).code == 0);
   CHECK(app.command({"migrate", "rollback", "mpf.auth"}).code == 0);

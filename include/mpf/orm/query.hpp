@@ -210,7 +210,8 @@ class Query {
   }
   /// The only row, or nothing. Error(internal) if there are more.
   std::optional<T> one_or_none(Origin origin = Origin::current()) const {
-    std::vector<T> rows = limit(2).all(origin);
+    const bool asks_for_one = core_.limit() && *core_.limit() < 2;
+    std::vector<T> rows = asks_for_one ? all(origin) : limit(2).all(origin);
     if (rows.size() > 1) detail::throw_many_rows(core_.model());
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
