@@ -83,7 +83,10 @@ TEST_CASE("many rows have the ids that they are stored under, also where others 
         CHECK(stored[i].id == rows[i].id);
         CHECK(stored[i].title == rows[i].title);
       }
+      return rows.front().id;
     };
+    CHECK(insert_some("x") == orm::Id(1));
+    CHECK(insert_some("y") == orm::Id(301));
     std::vector<fiber::Fiber<>> others;
     for (const char* const who : {"a", "b", "c", "d"}) {
       others.push_back(fiber::spawn([&, who] { insert_some(who); }));
