@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
-#include <system_error>
 
-#include <mpf/base/file.hpp>
 #include <mpf/fiber/fiber.hpp>
 
 #include "migrate/catalog.hpp"
@@ -16,27 +14,11 @@
 #include "migrate/lint.hpp"
 #include "migrate/prepared.hpp"
 #include "migrate/runner.hpp"
+#include "migrate/source_files.hpp"
 #include "migrate/squash.hpp"
 #include "migrate/sum.hpp"
 
 namespace mpf::migrate {
-std::string_view to_string(MigrationState state) noexcept {
-  switch (state) {
-    case MigrationState::pending:
-      return "pending";
-    case MigrationState::begun:
-      return "begun";
-    case MigrationState::applied:
-      return "applied";
-    case MigrationState::edited:
-      return "edited";
-    case MigrationState::missing:
-      return "missing";
-    case MigrationState::orphaned:
-      return "orphaned";
-  }
-  return {};
-}
 
 class Migrator::Impl {
  public:
@@ -65,8 +47,9 @@ class Migrator::Impl {
       check_branches(graph);
       auto state = replay(graph.migrations());
       auto migrations = arrange(graph, find_changes(state, modules_), options.name);
-      auto made = to_made(std::move(migrations), state, options.reason);
-      if (!options.dry_run) write(made);
+      const SourceFiles files(modules_);
+      auto made = files.to_made(std::move(migrations), state, options.reason);
+      if (!options.dry_run) files.write(made);
       return made;
     });
   }
@@ -227,41 +210,11 @@ class Migrator::Impl {
   }
 
   MadeMigration squash(std::string_view module, std::string_view from, std::string_view to, bool dry_run) {
-    return fiber::offload([&] {
-      const Graph graph(modules_);
-      check_sums(graph);
-      const auto text = migrate::squash(graph, std::string(module), from, to);
-      const auto& folder = folder_of(text.id.module);
-      MadeMigration made{text.id, folder / (text.id.name + ".yaml"), write_migration(text), {}, {}};
-      for (const auto& each : text.operations) made.operations.push_back(describe(each.operation));
-      if (dry_run) return made;
-      write_file_atomic(made.file, made.content);
-      for (const auto* old : of_module(graph, module)) {
-        const bool gone =
-            old->id != text.id &&
-            (std::ranges::count(text.replaces, old->id) > 0 ||
-             (!old->replaces.empty() && std::ranges::count(text.replaces, old->replaces.front()) > 0));
-        if (gone) std::filesystem::remove(folder / (old->id.name + ".yaml"));
-      }
-      write_sum(text.id.module);
-      return made;
-    });
+    return fiber::offload([&] { return SourceFiles(modules_).squash(module, from, to, dry_run); });
   }
 
   std::vector<std::filesystem::path> sum(std::string_view module) {
-    return fiber::offload([&] {
-      std::vector<std::filesystem::path> result;
-      bool known = module.empty();
-      for (const auto& each : modules_) {
-        known = known || each.module == module;
-        std::error_code error;
-        if (!module.empty() && each.module != module) continue;
-        if (each.source_folder.empty() || !std::filesystem::is_directory(each.source_folder, error)) continue;
-        result.push_back(write_sum(each.module));
-      }
-      if (!known) fail(ErrorKind::not_found, "there is no module '" + std::string(module) + "'");
-      return result;
-    });
+    return fiber::offload([&] { return SourceFiles(modules_).sum(module); });
   }
 
   std::size_t forget(std::string_view module) {
@@ -411,79 +364,6 @@ class Migrator::Impl {
            asked + " may be " + matches[0].name + " or " + matches[1].name + "; say more of it");
     }
     return matches.back();
-  }
-
-  const std::filesystem::path& folder_of(const std::string& name) const {
-    const auto module = std::ranges::find(modules_, name, &ModuleModels::module);
-    if (module == modules_.end()) fail(ErrorKind::not_found, "there is no module '" + name + "'");
-    std::error_code error;
-    const bool embedded = module->migrations && !module->migrations->files().empty();
-    if (module->source_folder.empty() ||
-        (embedded && !std::filesystem::is_directory(module->source_folder, error))) {
-      fail(ErrorKind::configuration,
-           "the models of module '" + name + "' have changed and its migrations cannot be written: " +
-               (module->source_folder.empty() ? "it has no source folder"
-                                              : "there is no folder " + module->source_folder.string()) +
-               "; run this where the module's sources are");
-    }
-    return module->source_folder;
-  }
-
-  /// `state` is that before them.
-  std::vector<MadeMigration> to_made(std::vector<NewMigration> migrations, State& state,
-                                     const std::string& reason) const {
-    std::vector<MadeMigration> result;
-    for (auto& each : migrations) {
-      MadeMigration made{each.id, folder_of(each.id.module) / (each.id.name + ".yaml"), {}, {}, {}};
-      Migration migration;
-      migration.id = each.id;
-      int number = 0;
-      for (auto& operation : each.operations) {
-        made.operations.push_back(describe(operation));
-        if (loses_data(operation)) made.losses.push_back(made.operations.back());
-        migration.operations.push_back({std::move(operation), number++, {}});
-      }
-      for (const auto& finding : migrate::lint(migration, state)) {
-        if (!finding.refused) continue;
-        migration.operations[static_cast<std::size_t>(finding.line)].reason = reason;
-        if (reason.empty())
-          made.unsafe.push_back(finding.operation + ": " + finding.message + "; safe: " + finding.safe);
-      }
-      made.content = write_migration({each.id, each.depends, std::move(migration.operations)});
-      result.push_back(std::move(made));
-    }
-    return result;
-  }
-
-  std::filesystem::path write_sum(const std::string& module) const {
-    const Graph graph(modules_);
-    const auto file = folder_of(module) / sum_file;
-    write_file_atomic(file, sum_of(of_module(graph, module)));
-    return file;
-  }
-
-  /// All or none.
-  void write(const std::vector<MadeMigration>& migrations) const {
-    std::size_t written = 0;
-    try {
-      for (; written < migrations.size(); ++written) {
-        const auto& file = migrations[written].file;
-        std::error_code error;
-        std::filesystem::create_directories(file.parent_path(), error);
-        if (error) {
-          fail(ErrorKind::unavailable,
-               "cannot make the folder " + file.parent_path().string() + ": " + error.message());
-        }
-        write_file_atomic(file, migrations[written].content);
-      }
-      std::set<std::string> modules;
-      for (const auto& each : migrations) modules.insert(each.id.module);
-      for (const auto& module : modules) write_sum(module);
-    } catch (...) {
-      std::error_code ignored;
-      while (written > 0) std::filesystem::remove(migrations[--written].file, ignored);
-      throw;
-    }
   }
 
   db::Database* const database_;

@@ -1,0 +1,304 @@
+#include <algorithm>
+#include <array>
+
+#include "migrate/sql_text.hpp"
+#include "migrate/yaml_reader.hpp"
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+using orm::ColumnType;
+using orm::ElementType;
+using orm::IndexMethod;
+using orm::OnDelete;
+
+constexpr std::array column_types{
+    ColumnType::boolean, ColumnType::smallint, ColumnType::integer, ColumnType::bigint, ColumnType::float4,
+    ColumnType::real,    ColumnType::decimal,  ColumnType::text,    ColumnType::bytes,  ColumnType::timestamp,
+    ColumnType::date,    ColumnType::duration, ColumnType::uuid,    ColumnType::json,   ColumnType::network,
+    ColumnType::array,   ColumnType::range,    ColumnType::id};
+constexpr std::array element_types{ElementType::boolean, ElementType::integer, ElementType::real,
+                                   ElementType::text,    ElementType::uuid,    ElementType::timestamp,
+                                   ElementType::date};
+constexpr std::array methods{IndexMethod::btree, IndexMethod::gin, IndexMethod::gist, IndexMethod::hash,
+                             IndexMethod::brin};
+constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null,
+                                OnDelete::set_default, OnDelete::do_nothing};
+
+/// One of a list of words.
+template <class List, class ToText>
+auto read_word(const YamlReader& reader, const std::string& key, const List& list, ToText to_text) {
+  const auto word = reader.text(key);
+  const auto found = std::ranges::find(list, word, to_text);
+  if (found == list.end()) {
+    std::vector<std::string_view> known;
+    for (const auto each : list) known.push_back(to_text(each));
+    reader.unknown(reader.need(key), key, word, known);
+  }
+  return *found;
+}
+
+orm::SqlText read_sql_text(const YamlReader& reader, const YAML::Node& node, const std::string& key) {
+  if (!node.IsMap()) {
+    const auto text = reader.scalar(node, key);
+    return {text, text};
+  }
+  const auto map = reader.inner(node, "'" + key + "'");
+  map.allow({"sqlite", "postgres"});
+  return {map.text("sqlite"), map.text("postgres")};
+}
+
+std::optional<orm::SqlText> find_sql_text(const YamlReader& reader, const std::string& key) {
+  const auto node = reader.find(key);
+  if (!node) return std::nullopt;
+  return read_sql_text(reader, node, key);
+}
+
+orm::Reference read_reference(const YamlReader& column) {
+  orm::Reference reference;
+  const auto node = column.need("references");
+  if (node.IsMap()) {
+    const auto map = column.inner("references", "'references'");
+    map.allow({"table", "column", "tenant", "target_tenant"});
+    reference.table = map.name("table");
+    if (map.find("column")) reference.column = map.name("column");
+    if (map.find("tenant")) reference.tenant = map.name("tenant");
+    reference.target_tenant = map.find("target_tenant") ? map.name("target_tenant") : reference.tenant;
+  } else {
+    reference.table = column.name("references");
+  }
+  if (column.find("on_delete")) {
+    reference.on_delete = read_word(column, "on_delete", on_deletes, orm::ddl::on_delete_name);
+  }
+  return reference;
+}
+
+orm::Column read_column(const YamlReader& reader) {
+  reader.allow({"name", "type", "scale", "of", "nullable", "primary_key", "max_length", "choices", "default",
+                "computed_default", "generated", "references", "on_delete", "order"});
+  orm::Column column;
+  column.name = reader.name("name");
+  column.type = read_word(reader, "type", column_types, type_to_text);
+  if (reader.find("scale")) {
+    column.scale = static_cast<int>(std::min<std::size_t>(reader.number("scale", 0), 99));
+  }
+  if (reader.find("of")) column.element = read_word(reader, "of", element_types, element_to_text);
+  column.nullable = reader.flag("nullable");
+  column.primary_key = reader.flag("primary_key");
+  if (reader.find("max_length")) column.max_length = reader.number("max_length", 1);
+  if (const auto choices = reader.find("choices")) {
+    column.choices = reader.list("choices");
+    if (column.choices.empty()) reader.fail(choices, "'choices' is empty; leave it out to allow any text");
+  }
+  if (const auto value = reader.find("default")) column.default_value = reader.scalar(value, "default");
+  column.computed_default = find_sql_text(reader, "computed_default");
+  column.generated = find_sql_text(reader, "generated");
+  if (const auto order = reader.find("order")) {
+    if (reader.scalar(order, "order") != "bytes") reader.fail(order, "'order' can only be 'bytes'");
+    column.byte_order = true;
+  }
+  if (reader.find("references")) {
+    column.references = read_reference(reader);
+  } else if (const auto on_delete = reader.find("on_delete")) {
+    reader.fail(on_delete, "'on_delete' is of no use without 'references'");
+  }
+  return column;
+}
+
+orm::Index read_index(const YamlReader& reader) {
+  reader.allow({"name", "columns", "expressions", "descending", "unique", "nulls_equal", "method", "where"});
+  orm::Index index{reader.name("name"), reader.list("columns"), reader.flag("unique")};
+  if (const auto expressions = reader.find("expressions")) {
+    if (!expressions.IsSequence()) reader.fail(expressions, "'expressions' must be a list");
+    for (const auto& each : expressions)
+      index.expressions.push_back(read_sql_text(reader, each, "expressions"));
+  }
+  if (reader.find("descending")) index.descending = reader.list("descending");
+  index.nulls_equal = reader.flag("nulls_equal");
+  if (reader.find("method")) index.method = read_word(reader, "method", methods, orm::ddl::method_name);
+  index.where = find_sql_text(reader, "where");
+  return index;
+}
+
+orm::Check read_check(const YamlReader& reader) {
+  reader.allow({"name", "condition"});
+  return {reader.name("name"), read_sql_text(reader, reader.need("condition"), "condition")};
+}
+
+Operation read_create_table(const YamlReader& op) {
+  op.allow({"table", "columns", "indexes", "checks", "tenant"});
+  CreateTable result;
+  result.table.name = op.name("table");
+  const auto columns = op.need("columns");
+  if (!columns.IsSequence()) op.fail(columns, "'columns' must be a list");
+  for (const auto& each : columns) result.table.columns.push_back(read_column(op.inner(each, "a column")));
+  if (const auto indexes = op.find("indexes")) {
+    if (!indexes.IsSequence()) op.fail(indexes, "'indexes' must be a list");
+    for (const auto& each : indexes) result.table.indexes.push_back(read_index(op.inner(each, "an index")));
+  }
+  if (const auto checks = op.find("checks")) {
+    if (!checks.IsSequence()) op.fail(checks, "'checks' must be a list");
+    for (const auto& each : checks) result.table.checks.push_back(read_check(op.inner(each, "a check")));
+  }
+  if (op.find("tenant")) result.table.tenant_column = op.text("tenant");
+  return result;
+}
+
+Operation read_sql(const YamlReader& op) {
+  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres", "irreversible"});
+  const auto read = [&](const char* key) -> std::optional<std::string> {
+    const auto node = op.find(key);
+    if (!node) return std::nullopt;
+    auto text = op.scalar(node, key);
+    if (const auto word = transaction_control(text)) {
+      op.fail(node, "'" + *word +
+                        "' cannot be used in a migration: each runs in a transaction of its own; "
+                        "leave the statement out");
+    }
+    return text;
+  };
+  RunSql result{read("sqlite"), read("postgres"), read("reverse_sqlite"), read("reverse_postgres"),
+                op.flag("irreversible")};
+  if (result.irreversible && (result.reverse_sqlite || result.reverse_postgres)) {
+    op.fail(op.node(), "'sql' is marked irreversible and has a reverse; leave one out");
+  }
+  if (!result.sqlite && !result.postgres) op.fail(op.node(), "'sql' has text for no dialect: add 'sqlite:'");
+  return result;
+}
+
+/// Columns and the SQL of their values.
+std::vector<std::pair<std::string, orm::SqlText>> read_values(const YamlReader& op, const std::string& key) {
+  std::vector<std::pair<std::string, orm::SqlText>> result;
+  const auto node = op.need(key);
+  const auto map = op.inner(node, "'" + key + "'");
+  for (const auto& pair : map.node()) {
+    const auto& column = pair.first.Scalar();
+    map.check_name(pair.first, column);
+    result.emplace_back(column, read_sql_text(map, pair.second, column));
+  }
+  if (result.empty()) op.fail(node, "'" + key + "' names no column");
+  return result;
+}
+
+Operation read_backfill(const YamlReader& op) {
+  op.allow({"table", "set", "where", "batch", "pause_ms", "reverse", "irreversible"});
+  Backfill result;
+  result.table = op.name("table");
+  result.set = read_values(op, "set");
+  result.where = find_sql_text(op, "where");
+  if (op.find("batch")) result.batch = op.number("batch", 1);
+  if (op.find("pause_ms")) result.pause_ms = op.number("pause_ms", 0);
+  if (op.find("reverse")) result.reverse = read_values(op, "reverse");
+  result.irreversible = op.flag("irreversible");
+  if (result.irreversible && !result.reverse.empty()) {
+    op.fail(op.node(), "'backfill' is marked irreversible and has a reverse; leave one out");
+  }
+  return result;
+}
+
+Operation read_call(const YamlReader& op) {
+  op.allow({"function", "reverse", "irreversible"});
+  CallFunction result{op.text("function"), {}, op.flag("irreversible")};
+  if (op.find("reverse")) result.reverse = op.text("reverse");
+  if (result.irreversible && !result.reverse.empty()) {
+    op.fail(op.node(), "'call' is marked irreversible and has a reverse; leave one out");
+  }
+  return result;
+}
+
+using ReadOperation = Operation (*)(const YamlReader&);
+struct Kind {
+  std::string_view name;
+  ReadOperation read;
+};
+
+const std::array kinds{
+    Kind{"create_table", read_create_table},
+    Kind{"drop_table",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table"});
+           return DropTable{op.name("table")};
+         }},
+    Kind{"rename_table",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"from", "to"});
+           return RenameTable{op.name("from"), op.name("to")};
+         }},
+    Kind{"move_table",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return MoveTable{op.name("table"), op.text("from"), op.text("to")};
+         }},
+    Kind{"alter_table",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "tenant"});
+           return AlterTable{op.name("table"), op.scalar(op.need("tenant"), "tenant")};
+         }},
+    Kind{"add_column",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "column"});
+           return AddColumn{op.name("table"), read_column(op.inner("column", "a column"))};
+         }},
+    Kind{"drop_column",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "column"});
+           return DropColumn{op.name("table"), op.name("column")};
+         }},
+    Kind{"alter_column",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "column"});
+           return AlterColumn{op.name("table"), read_column(op.inner("column", "a column"))};
+         }},
+    Kind{"rename_column",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return RenameColumn{op.name("table"), op.name("from"), op.name("to")};
+         }},
+    Kind{"create_index",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "index"});
+           return CreateIndex{op.name("table"), read_index(op.inner("index", "an index"))};
+         }},
+    Kind{"drop_index",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "index"});
+           return DropIndex{op.name("table"), op.name("index")};
+         }},
+    Kind{"add_check",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "check"});
+           return AddCheck{op.name("table"), read_check(op.inner("check", "a check"))};
+         }},
+    Kind{"drop_check",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "check"});
+           return DropCheck{op.name("table"), op.name("check")};
+         }},
+    Kind{"sql", read_sql},
+    Kind{"backfill", read_backfill},
+    Kind{"call", read_call},
+};
+
+}  // namespace
+
+LocatedOperation read_operation(const YamlReader& file, const YAML::Node& node) {
+  if (!node.IsMap() || node.size() != 1 || !node.begin()->first.IsScalar()) {
+    file.fail(node, "an operation is written '- create_table: …', with one kind each");
+  }
+  const YAML::Node key = node.begin()->first;
+  const YAML::Node value = node.begin()->second;
+  const auto found = std::ranges::find(kinds, key.Scalar(), &Kind::name);
+  if (found == kinds.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& each : kinds) known.push_back(each.name);
+    file.inner(node, "the migration").unknown(key, "operation", key.Scalar(), known);
+  }
+  const auto what = "'" + key.Scalar() + "'";
+  const auto reader = file.operation(value, what);
+  LocatedOperation result{found->read(reader), node.Mark().line + 1};
+  if (value["reason"]) result.reason = reader.text("reason");
+  return result;
+}
+
+}  // namespace mpf::migrate
