@@ -13,6 +13,7 @@
 
 #include "app/framework.hpp"
 #include "app/middleware.hpp"
+#include "app/migrate_task.hpp"
 #include "app/module_order.hpp"
 
 namespace mpf::app {
@@ -52,6 +53,7 @@ void Instance::configure(bool lenient) {
 
   registrations_.models = framework_models();
   add_framework_commands(*this);
+  add_migrate_task(*this);
   add_operations_routes(*this);
   for (Module* module : ordered) {
     const std::string name(module->name());
@@ -147,16 +149,22 @@ std::unique_ptr<migrate::Migrator> Instance::migrator() {
 
 void Instance::require_migrations() {
   const auto own = migrator();
-  const auto pending = own->pending();
+  auto pending = own->pending();
   if (pending.empty()) return;
   if (settings<ApplicationSettings>().auto_migrate) {
     for (const auto& id : own->apply()) log::info("applied migration {}", id.to_string());
-    return;
+    pending = own->pending();
+    if (pending.empty()) return;
   }
   std::string message =
       fmt::format("{} migration{} not been applied to {}: run `{} migrate apply`", pending.size(),
                   pending.size() == 1 ? " has" : "s have", db_->description(), options_.name);
   for (const auto& id : pending) message += "\n  " + id.to_string();
+  if (!own->held().empty()) {
+    message +=
+        "\nsome wait behind a release border: when no older release runs any more, `migrate apply "
+        "--past-border`";
+  }
   throw Error(ErrorKind::configuration, message);
 }
 

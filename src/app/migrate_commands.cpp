@@ -8,6 +8,7 @@
 
 #include "app/command_line.hpp"
 #include "app/instance.hpp"
+#include "app/migrate_task.hpp"
 
 namespace mpf::app {
 
@@ -39,6 +40,7 @@ void make(Instance& instance, CommandContext& ctx) {
   if (made.empty()) ctx.print("the migrations fit the models: nothing to do");
   for (const auto& migration : made) {
     ctx.print(fmt::format("{} {}", dry_run ? "would write" : "wrote", migration.file.string()));
+    if (migration.border) ctx.print("  behind a release border: applied when no older release runs any more");
     for (const auto& operation : migration.operations) ctx.print("  " + operation);
     for (const auto& loss : migration.losses) ctx.print("  loses data: " + loss);
     for (const auto& unsafe : migration.unsafe) {
@@ -47,16 +49,40 @@ void make(Instance& instance, CommandContext& ctx) {
   }
 }
 
+void tell_held(const CommandContext& ctx, const std::vector<migrate::MigrationId>& ids) {
+  std::string held;
+  for (const auto& id : ids) held += (held.empty() ? "" : ", ") + id.to_string();
+  if (held.empty()) return;
+  ctx.print("behind a release border: " + held);
+  ctx.print("when no older release runs any more: `migrate apply --past-border`");
+}
+
 void apply(Instance& instance, CommandContext& ctx) {
-  const auto applied = instance.migrator()->apply(printing(ctx));
+  auto options = printing(ctx);
+  options.module = ctx.find("module").value_or("");
+  options.name = ctx.find("migration").value_or("");
+  if (ctx.flag("until-border") && ctx.flag("past-border")) {
+    fail(ErrorKind::invalid, "--until-border and --past-border contradict each other: leave one out");
+  }
+  if (ctx.flag("until-border")) options.borders = migrate::Borders::stop;
+  if (ctx.flag("past-border")) options.borders = migrate::Borders::pass;
+  if (ctx.flag("queue")) {
+    const auto id = enqueue_apply(instance, options);
+    ctx.print(fmt::format("task {} applies them; a worker runs it", id.value));
+    return;
+  }
+  const auto migrator = instance.migrator();
+  const auto applied = migrator->apply(options);
   ctx.print(applied.empty()
                 ? "nothing to apply"
                 : fmt::format("{} migration{} applied", applied.size(), applied.size() == 1 ? "" : "s"));
+  tell_held(ctx, migrator->held());
 }
 
 void print_plan(const CommandContext& ctx, const std::vector<migrate::PlannedMigration>& plan, bool sql) {
   if (plan.empty()) ctx.print("nothing to do");
   for (const auto& migration : plan) {
+    if (migration.border) ctx.print("--- release border: what follows needs that no older release runs ---");
     ctx.print(fmt::format("{}{}", migration.backward ? "undo " : "", migration.id.to_string()));
     for (const auto& operation : migration.operations) ctx.print("  " + operation);
     for (const auto& loss : migration.losses) ctx.print("  loses data: " + loss);
@@ -84,10 +110,10 @@ void fake(Instance& instance, CommandContext& ctx) {
 }
 
 void show(Instance& instance, CommandContext& ctx) {
-  std::vector<std::vector<std::string>> rows{{"MIGRATION", "STATE", "APPLIED"}};
+  std::vector<std::vector<std::string>> rows{{"MIGRATION", "STATE", "BORDER", "APPLIED"}};
   for (const auto& status : instance.migrator()->show()) {
     rows.push_back({status.id.to_string(), std::string(to_string(status.state)),
-                    status.applied_at ? status.applied_at->to_string() : ""});
+                    status.border ? "behind" : "", status.applied_at ? status.applied_at->to_string() : ""});
   }
   ctx.out() << table(rows);
 }
@@ -118,6 +144,7 @@ void check(Instance& instance, CommandContext& ctx) {
   tell("models and files differ; `migrate make` writes:", report.code);
   tell("files and database differ; `migrate apply`:", report.files);
   tell("the tables are not as the migrations left them:", report.catalog);
+  tell("waiting until no older release runs any more; then `migrate apply --past-border`:", report.held);
   if (!report.catalog.empty()) fail(ErrorKind::internal, "the tables are not as the migrations left them");
   if (!report.files.empty()) fail(ErrorKind::configuration, "files and database differ");
   if (!report.code.empty()) fail(ErrorKind::invalid, "models and files differ");
@@ -136,6 +163,12 @@ void sum(Instance& instance, CommandContext& ctx) {
   for (const auto& file : instance.migrator()->sum(ctx.find("module").value_or(""))) {
     ctx.print("wrote " + file.string());
   }
+}
+
+void merge(Instance& instance, CommandContext& ctx) {
+  const auto files = instance.migrator()->merge();
+  if (files.empty()) ctx.print("nothing to merge");
+  for (const auto& file : files) ctx.print("wrote " + file.string());
 }
 
 void forget(Instance& instance, CommandContext& ctx) {
@@ -160,7 +193,14 @@ void add_migrate_commands(Instance& instance) {
       .flag("dry-run", "Only show what would be written")
       .needs(Needs::configuration)
       .run(with(make));
-  migrate.command("apply", "Applies what is pending").needs(Needs::database).run(with(apply));
+  migrate.command("apply", "Applies what is pending; on PostgreSQL up to the first release border")
+      .optional_argument("module", "Only this one, and what it needs")
+      .optional_argument("migration", "Only up to this one: its name or the beginning of it")
+      .flag("until-border", "Stop at the first release border, on SQLite too")
+      .flag("past-border", "Go on behind release borders: no older release runs any more")
+      .flag("queue", "Let a worker do it, as a task")
+      .needs(Needs::database)
+      .run(with(apply));
   migrate.command("plan", "Shows what apply would do")
       .flag("sql", "Also the SQL")
       .needs(Needs::database)
@@ -184,7 +224,7 @@ void add_migrate_commands(Instance& instance) {
       .run(with(show));
   migrate.command("sql", "Shows the SQL of one migration")
       .argument("module", "Module, such as content.item")
-      .argument("migration", "Its whole name")
+      .argument("migration", "Its name or the beginning of it")
       .choice("dialect", {"sqlite", "postgres"}, "Of which database", "postgres")
       .flag("back", "The way back")
       .needs(Needs::configuration)
@@ -208,6 +248,9 @@ void add_migrate_commands(Instance& instance) {
       .optional_argument("module", "Default: all modules")
       .needs(Needs::configuration)
       .run(with(sum));
+  migrate.command("merge", "Accepts the migrations of two branches, unless they contradict each other")
+      .needs(Needs::configuration)
+      .run(with(merge));
   migrate.command("forget", "Deletes the history of a module that is no longer part of the application")
       .argument("module", "Module, such as content.item")
       .needs(Needs::database)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <utility>
 
 #include <mpf/base/text.hpp>
 
@@ -19,6 +20,7 @@ std::string short_name(const Operation& operation) {
                         [](const RenameTable& op) { return "rename_to_" + op.to; },
                         [](const MoveTable& op) { return "adopt_" + op.table; },
                         [](const AlterTable& op) { return "alter_" + op.table; },
+                        [](const AlterRowSecurity& op) { return "secure_" + op.table; },
                         [](const AddColumn& op) { return "add_" + op.column.name; },
                         [](const DropColumn& op) { return "drop_" + op.column; },
                         [](const AlterColumn& op) { return "alter_" + op.column.name; },
@@ -53,9 +55,8 @@ std::string automatic_name(const std::vector<Operation>& operations) {
 
 class Arrangement {
  public:
-  Arrangement(const Graph& graph, std::map<std::string, std::vector<Operation>> changes,
-              const std::string& name)
-      : pending_(std::move(changes)), name_(clean_name(name)) {
+  Arrangement(const Graph& graph, Changes changes, Changes behind, const std::string& name)
+      : pending_(std::move(changes)), behind_(std::move(behind)), name_(clean_name(name)) {
     if (!name.empty() && name_.empty()) {
       fail(ErrorKind::invalid, "'" + name + "' gives no name for a file; use letters, digits and '_'");
     }
@@ -67,13 +68,17 @@ class Arrangement {
       number = std::max(number, number_of(migration.id.name));
     }
     for (const auto& [module, operations] : pending_) leaves_[module] = graph.leaves(module);
+    for (const auto& [module, operations] : behind_) leaves_[module] = graph.leaves(module);
   }
 
   std::vector<NewMigration> run() {
+    if (pending_.empty()) pass_border();
     while (!pending_.empty()) {
-      if (!emit_next(true) && !emit_next(false) && !break_circle_of_creates() && !break_circle_of_drops()) {
-        fail_stuck();
-      }
+      const bool moved =
+          emit_next(true) || emit_next(false) || break_circle_of_creates() || break_circle_of_drops();
+      if (!moved && behind_.empty()) fail_stuck();
+      if (!moved) give_up_border();
+      if (pending_.empty()) pass_border();
     }
     return std::move(result_);
   }
@@ -83,6 +88,20 @@ class Arrangement {
     unsigned number = 0;
     std::from_chars(name.data(), name.data() + name.size(), number);
     return number;
+  }
+
+  void pass_border() {
+    pending_ = std::exchange(behind_, {});
+    border_ = true;
+  }
+
+  /// What stands in the way of something new has to go at once.
+  void give_up_border() {
+    for (auto& [module, operations] : behind_) {
+      auto& all = pending_[module];
+      all.insert(all.end(), operations.begin(), operations.end());
+    }
+    behind_.clear();
   }
 
   /// Writes the migration of the first module all (or some) of whose operations can be done now.
@@ -168,7 +187,7 @@ class Arrangement {
       state_.apply(operation, module);
     }
     leaves = {id};
-    result_.push_back({id, {depends.begin(), depends.end()}, std::move(operations)});
+    result_.push_back({id, {depends.begin(), depends.end()}, std::move(operations), border_});
   }
 
   const orm::Table* pending_create(const std::string& table) const {
@@ -264,7 +283,9 @@ class Arrangement {
     throw ValidationError(std::move(problems));
   }
 
-  std::map<std::string, std::vector<Operation>> pending_;
+  Changes pending_;
+  Changes behind_;
+  bool border_ = false;
   const std::string name_;
   State state_;
   DependencyTracker tracker_;
@@ -275,9 +296,9 @@ class Arrangement {
 
 }  // namespace
 
-std::vector<NewMigration> arrange(const Graph& graph, std::map<std::string, std::vector<Operation>> changes,
+std::vector<NewMigration> arrange(const Graph& graph, Changes changes, Changes behind,
                                   const std::string& name) {
-  return Arrangement(graph, std::move(changes), name).run();
+  return Arrangement(graph, std::move(changes), std::move(behind), name).run();
 }
 
 }  // namespace mpf::migrate

@@ -14,6 +14,7 @@ std::vector<std::string> touched(const Operation& operation) {
                         [](const RenameTable& op) {
                           return std::vector{op.from, op.to};
                         },
+                        [](const AlterRowSecurity& op) { return std::vector{op.table + " row security"}; },
                         [&](const AddColumn& op) { return std::vector{column(op.table, op.column.name)}; },
                         [&](const AlterColumn& op) { return std::vector{column(op.table, op.column.name)}; },
                         [&](const DropColumn& op) { return std::vector{column(op.table, op.column)}; },

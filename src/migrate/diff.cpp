@@ -107,9 +107,21 @@ class Comparison {
           take_over(old_name, target.module);
           apply(target.module, RenameTable{old_name, name});
         }
+      } else if (state_.find(name)) {
+        check_moved(*target.table, target.module);
+        take_over(name, target.module);
       }
-      if (state_.find(name)) take_over(name, target.module);
     }
+  }
+
+  /// The same name in another module may be a coincidence.
+  void check_moved(const orm::Table& table, const std::string& module) {
+    const auto& owner = state_.entry(table.name).module;
+    if (owner == module || table.moved_from == owner) return;
+    problem(table.name, "moved_from",
+            "is of module '" + module + "', and there is a table of that name of module '" + owner +
+                "': say orm::moved_from(\"" + owner +
+                "\") in the model to take it over with its rows, or give the new one another name");
   }
 
   void take_over(const std::string& table, const std::string& module) {
@@ -181,6 +193,9 @@ class Comparison {
     }
     if (now.tenant_column != wanted.tenant_column) {
       add(target.module, AlterTable{wanted.name, wanted.tenant_column});
+    }
+    if (now.row_security != wanted.row_security) {
+      add(target.module, AlterRowSecurity{wanted.name, wanted.row_security});
     }
     columns = now.columns;
     std::ranges::stable_partition(columns,

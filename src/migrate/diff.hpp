@@ -19,10 +19,18 @@ struct NewMigration {
   MigrationId id;
   std::vector<MigrationId> depends;
   std::vector<Operation> operations;
+  bool border = false;
 };
 
-/// Puts changes into migrations that can be applied one after the other, breaking circles of references.
-std::vector<NewMigration> arrange(const Graph& graph, std::map<std::string, std::vector<Operation>> changes,
+using Changes = std::map<std::string, std::vector<Operation>>;  ///< by module
+
+/// Moves what the release that still runs would miss out of `changes`, to be done behind a release border,
+/// and leaves there what lets the new release do without. `state` is that before them.
+Changes take_contraction(const State& state, Changes& changes);
+
+/// Puts changes into migrations that can be applied one after the other, breaking circles of references;
+/// `behind` go behind a release border.
+std::vector<NewMigration> arrange(const Graph& graph, Changes changes, Changes behind,
                                   const std::string& name);
 
 }  // namespace mpf::migrate

@@ -157,8 +157,10 @@ void in_transaction(db::Database& database, const TransactionSettings& settings,
           [&](db::Transaction&) {
             begun = true;
             if (postgres) {
-              database.execute_script("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = " +
-                                      std::to_string(settings.lock_timeout.count()));
+              database.execute_script(
+                  "SET LOCAL statement_timeout = 0; SET LOCAL mpf.scope = 'system'; "
+                  "SET LOCAL lock_timeout = " +
+                  std::to_string(settings.lock_timeout.count()));
             }
             change();
           },

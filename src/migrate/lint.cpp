@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t many_columns = 3;
 
 const char* const later =
-    "stop using it in this release, and drop it in the next one with a 'reason' that says so";
+    "stop using it in this release, and drop it in a migration marked 'border: true', which is applied when "
+    "no older release runs any more (`migrate make` writes it so)";
 const char* const renaming =
     "add the new one, write both, copy with 'backfill', read the new one, and drop the old one a release "
     "later";
@@ -52,7 +53,8 @@ class Linter {
 
   void check(const CreateTable& op) { made_.insert(op.table.name); }
   void check(const DropTable& op) {
-    if (!is_made(op.table)) add("drop-table", "the release that still runs uses the table", later);
+    if (!is_made(op.table) && !migration_.border)
+      add("drop-table", "the release that still runs uses the table", later);
   }
   void check(const RenameTable& op) {
     if (is_made(op.from)) {
@@ -60,6 +62,13 @@ class Linter {
     } else {
       add("rename-table", "the release that still runs does not find the table any more", renaming);
     }
+  }
+  void check(const AlterRowSecurity& op) {
+    if (is_made(op.table) || !op.security || before_->table(op.table).row_security) return;
+    add("row-security",
+        "the release that still runs sees no rows any more, unless it works with "
+        "orm::with_row_security() already",
+        "let a release with orm::with_row_security() run everywhere first, and say so as the 'reason'");
   }
   void check(const AddColumn& op) {
     if (is_made(op.table)) return;
@@ -69,7 +78,8 @@ class Linter {
     }
   }
   void check(const DropColumn& op) {
-    if (!is_made(op.table)) add("drop-column", "the release that still runs uses the column", later);
+    if (!is_made(op.table) && !migration_.border)
+      add("drop-column", "the release that still runs uses the column", later);
   }
   void check(const AlterColumn& op) {
     if (is_made(op.table)) return;

@@ -22,6 +22,7 @@ struct Migration {
   std::vector<MigrationId> depends;
   std::vector<int> depends_lines;     ///< where each is said
   std::vector<MigrationId> replaces;  ///< those that were squashed into it
+  bool border = false;                ///< waits until no older release runs any more
   std::vector<LocatedOperation> operations;
   std::string source;    ///< for messages: path of the file, or module and file name
   std::string checksum;  ///< SHA-256 of the file, line ends apart
@@ -39,6 +40,7 @@ struct MigrationText {
   std::vector<MigrationId> depends;
   std::vector<LocatedOperation> operations;
   std::vector<MigrationId> replaces = {};
+  bool border = false;
 };
 std::string write_migration(const MigrationText& migration);
 

@@ -12,6 +12,7 @@
 #include "migrate/graph.hpp"
 #include "migrate/history.hpp"
 #include "migrate/lint.hpp"
+#include "migrate/pending.hpp"
 #include "migrate/prepared.hpp"
 #include "migrate/runner.hpp"
 #include "migrate/source_files.hpp"
@@ -46,7 +47,10 @@ class Migrator::Impl {
       check_sums(graph);
       check_branches(graph);
       auto state = replay(graph.migrations());
-      auto migrations = arrange(graph, find_changes(state, modules_), options.name);
+      auto changes = find_changes(state, modules_);
+      Changes behind;
+      if (options.reason.empty()) behind = take_contraction(state, changes);
+      auto migrations = arrange(graph, std::move(changes), std::move(behind), options.name);
       const SourceFiles files(modules_);
       auto made = files.to_made(std::move(migrations), state, options.reason);
       if (!options.dry_run) files.write(made);
@@ -58,7 +62,13 @@ class Migrator::Impl {
     const auto graph = load();
     const auto records = checked_records(graph);
     std::vector<PlannedMigration> result;
-    for (const auto& each : prepare_pending(graph, records)) result.push_back(to_plan(each));
+    const auto pending = find({}, graph, records);
+    auto all = pending.due;
+    all.insert(all.end(), pending.held.begin(), pending.held.end());
+    for (const auto& each : prepare_all(graph, records, all)) {
+      result.push_back(to_plan(each));
+      result.back().held = result.size() > pending.due.size();
+    }
     return result;
   }
 
@@ -66,9 +76,17 @@ class Migrator::Impl {
     const auto graph = load();
     const auto records = checked_records(graph);
     std::vector<MigrationId> result;
-    for (const auto& migration : graph.migrations()) {
-      if (!records.contains(migration.id)) result.push_back(migration.id);
-    }
+    const auto found = find({}, graph, records);
+    for (const auto* migration : found.due) result.push_back(migration->id);
+    for (const auto* migration : found.needed) result.push_back(migration->id);
+    return result;
+  }
+
+  std::vector<MigrationId> held() {
+    const auto graph = load();
+    std::vector<MigrationId> result;
+    for (const auto* migration : find({}, graph, checked_records(graph)).held)
+      result.push_back(migration->id);
     return result;
   }
 
@@ -77,14 +95,15 @@ class Migrator::Impl {
     {
       auto records = History(database()).read();
       if (adopt_squashed(graph, records).empty() &&
-          pending_of(graph, checked(graph, std::move(records))).empty()) {
+          find(options, graph, checked(graph, std::move(records))).due.empty()) {
         return {};
       }
     }
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
       record_squashed(graph, options);
-      const auto work = prepare_pending(graph, checked_records(graph));
+      const auto now = checked_records(graph);
+      const auto work = prepare_all(graph, now, find(options, graph, now).due);
       result = Runner(database(), modules_, clock_, options).run(work);
     });
     return result;
@@ -118,19 +137,20 @@ class Migrator::Impl {
     for (const auto& migration : graph.migrations()) {
       const auto found = records.find(migration.id);
       if (begun.contains(migration.id)) {
-        result.push_back({migration.id, MigrationState::begun, {}});
+        result.push_back({migration.id, MigrationState::begun, {}, migration.border});
       } else if (found == records.end()) {
-        result.push_back({migration.id});
+        result.push_back({migration.id, MigrationState::pending, {}, migration.border});
       } else {
         const bool same = found->second.checksum == migration.checksum;
         result.push_back({migration.id, same ? MigrationState::applied : MigrationState::edited,
-                          found->second.applied_at});
+                          found->second.applied_at, migration.border});
       }
     }
     for (const auto& [id, record] : records) {
       if (graph.find(id)) continue;
       const bool known = std::ranges::count(modules_, id.module, &ModuleModels::module) > 0;
-      result.push_back({id, known ? MigrationState::missing : MigrationState::orphaned, record.applied_at});
+      result.push_back(
+          {id, known ? MigrationState::missing : MigrationState::orphaned, record.applied_at, false});
     }
     return result;
   }
@@ -138,12 +158,15 @@ class Migrator::Impl {
   void fake(const MigrationId& id, bool applied) {
     const auto graph = load();
     const auto* migration = graph.find(id);
+    if (applied && !migration) find_one(graph, modules_, id.module, id.name);
+    if (applied && (!migration || migration->id != id)) {
+      fail(ErrorKind::not_found, "there is no migration " + id.to_string() + "; say its whole name");
+    }
     in_transaction(database(), {.lock_wait = ApplyOptions().lock_wait}, [&] {
       History history(database());
       history.prepare();
       history.prepare_progress();
       history.remove_progress(id);
-      if (applied && !migration) fail(ErrorKind::not_found, "there is no migration " + id.to_string());
       if (!applied && !history.checksum(id)) fail(ErrorKind::not_found, id.to_string() + " is not applied");
       history.remove(id);
       if (applied) history.add(*migration, clock_.now());
@@ -152,9 +175,10 @@ class Migrator::Impl {
 
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward) {
     const auto graph = load();
+    const auto& chosen = find_one(graph, modules_, id.module, id.name);
     State state;
     for (const auto& migration : graph.migrations()) {
-      if (migration.id != id) {
+      if (migration.id != chosen.id) {
         replay(migration, state);
         continue;
       }
@@ -198,8 +222,16 @@ class Migrator::Impl {
     } catch (const Error& e) {
       if (report.files.empty()) report.files.emplace_back(e.what());
     }
-    for (const auto* migration : pending_of(graph, records)) {
+    const auto pending = find({}, graph, records);
+    for (const auto* migration : pending.due) {
       report.files.push_back(migration->id.to_string() + " is pending");
+    }
+    for (const auto* migration : pending.needed) {
+      report.files.push_back(migration->id.to_string() + " is pending, behind a release border");
+    }
+    for (const auto* migration : pending.held) {
+      if (std::ranges::count(pending.needed, migration) > 0) continue;
+      report.held.push_back(migration->id.to_string() + " waits behind a release border");
     }
     State applied;
     for (const auto& migration : graph.migrations()) {
@@ -215,6 +247,10 @@ class Migrator::Impl {
 
   std::vector<std::filesystem::path> sum(std::string_view module) {
     return fiber::offload([&] { return SourceFiles(modules_).sum(module); });
+  }
+
+  std::vector<std::filesystem::path> merge() {
+    return fiber::offload([&] { return SourceFiles(modules_).merge(); });
   }
 
   std::size_t forget(std::string_view module) {
@@ -281,23 +317,19 @@ class Migrator::Impl {
     });
   }
 
-  static std::vector<const Migration*> pending_of(const Graph& graph, const History::Records& records) {
-    std::vector<const Migration*> result;
-    for (const auto& migration : graph.migrations()) {
-      if (!records.contains(migration.id)) result.push_back(&migration);
-    }
-    return result;
+  Pending find(const ApplyOptions& options, const Graph& graph, const History::Records& records) const {
+    return find_pending(graph, records, modules_, database().dialect(), options);
   }
 
   /// Off the loop: with a long history it takes a while.
-  std::vector<Prepared> prepare_pending(const Graph& graph, const History::Records& records) const {
+  std::vector<Prepared> prepare_all(const Graph& graph, const History::Records& records,
+                                    const std::vector<const Migration*>& pending) const {
     return fiber::offload([&] {
       const auto dialect = database().dialect();
       State state;
       for (const auto& migration : graph.migrations()) {
         if (records.contains(migration.id)) replay(migration, state);
       }
-      const auto pending = pending_of(graph, records);
       if (dialect == db::Dialect::postgres) {
         auto linted = state;
         for (const auto* migration : pending) refuse_unsafe(migrate::lint(*migration, linted));
@@ -345,9 +377,7 @@ class Migrator::Impl {
 
   MigrationId find_applied(const Graph& graph, const History::Records& records, std::string_view module,
                            std::string_view name) const {
-    if (!std::ranges::count(modules_, module, &ModuleModels::module)) {
-      fail(ErrorKind::not_found, "there is no module '" + std::string(module) + "'");
-    }
+    require_module(modules_, module);
     std::vector<MigrationId> matches;
     for (const auto& migration : graph.migrations()) {
       if (migration.id.module != module || !records.contains(migration.id)) continue;
@@ -379,6 +409,7 @@ Migrator::~Migrator() = default;
 std::vector<MadeMigration> Migrator::make(const MakeOptions& options) { return impl_->make(options); }
 std::vector<PlannedMigration> Migrator::plan() { return impl_->plan(); }
 std::vector<MigrationId> Migrator::pending() { return impl_->pending(); }
+std::vector<MigrationId> Migrator::held() { return impl_->held(); }
 std::vector<MigrationId> Migrator::apply(const ApplyOptions& options) { return impl_->apply(options); }
 std::vector<PlannedMigration> Migrator::rollback_plan(std::string_view module, std::string_view name) {
   return impl_->rollback_plan(module, name);
@@ -399,6 +430,7 @@ MadeMigration Migrator::squash(std::string_view module, std::string_view from, s
   return impl_->squash(module, from, to, dry_run);
 }
 std::vector<std::filesystem::path> Migrator::sum(std::string_view module) { return impl_->sum(module); }
+std::vector<std::filesystem::path> Migrator::merge() { return impl_->merge(); }
 std::size_t Migrator::forget(std::string_view module) { return impl_->forget(module); }
 
 }  // namespace mpf::migrate

@@ -10,6 +10,9 @@ std::string describe(const Operation& operation) {
           [](const RenameTable& op) { return "rename table " + op.from + " to " + op.to; },
           [](const MoveTable& op) { return "move table " + op.table + " to module " + op.to; },
           [](const AlterTable& op) { return "alter table " + op.table; },
+          [](const AlterRowSecurity& op) {
+            return (op.security ? "set row security of " : "drop row security of ") + op.table;
+          },
           [](const AddColumn& op) { return "add column " + op.table + "." + op.column.name; },
           [](const DropColumn& op) { return "drop column " + op.table + "." + op.column; },
           [](const AlterColumn& op) { return "alter column " + op.table + "." + op.column.name; },

@@ -32,6 +32,11 @@ struct AlterTable {
   std::string table;
   std::string tenant_column;
 };
+/// Puts the table behind row-level security, changes how, or takes it away.
+struct AlterRowSecurity {
+  std::string table;
+  std::optional<orm::RowSecurity> security;
+};
 struct AddColumn {
   std::string table;
   orm::Column column;
@@ -94,9 +99,9 @@ struct CallFunction {
   bool irreversible = false;
 };
 
-using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AddColumn,
-                               DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck,
-                               DropCheck, RunSql, Backfill, CallFunction>;
+using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AlterRowSecurity,
+                               AddColumn, DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex,
+                               AddCheck, DropCheck, RunSql, Backfill, CallFunction>;
 
 /// "add column content_item.summary"
 std::string describe(const Operation& operation);

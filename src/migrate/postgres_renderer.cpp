@@ -26,6 +26,7 @@ class PostgresRenderer final : public Renderer {
     const auto& table = state_.table(op.table.name);
     fresh_.insert(table.name);
     for (auto& statement : ddl::create_all(table, postgres)) sql(std::move(statement));
+    secure(table);
   }
   void render(const DropTable& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -43,6 +44,11 @@ class PostgresRenderer final : public Renderer {
   }
   void render(const AlterTable&, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
+  }
+  void render(const AlterRowSecurity& op, const Operation& operation, const std::string& module) {
+    unsecure(state_.table(op.table));
+    state_.apply(operation, module);
+    secure(state_.table(op.table));
   }
   void render(const AddColumn& op, const Operation& operation, const std::string& module) {
     if (needs_value(op.column) && missing_value(op.column).empty()) {
@@ -108,11 +114,19 @@ class PostgresRenderer final : public Renderer {
     if (ddl::type_name(before, postgres) != new_type || before.byte_order != after.byte_order) {
       const auto generated = generated_from(op.table, after.name);
       for (const auto& each : generated) drop(op.table, each);
+      // Nor of one that policies read.
+      std::vector<orm::Table> secured;
+      for (const auto& [name, entry] : state_.tables()) {
+        const auto& security = entry.table.row_security;
+        if (security && uses(entry.table, *security, op.table, after.name)) secured.push_back(entry.table);
+      }
+      for (const auto& each : secured) unsecure(each);
       if (!old_default.empty()) sql(change + "DROP DEFAULT");
       sql(change + "TYPE " + new_type + std::string(ddl::collation(after, postgres)) + " USING " +
           conversion(ddl::quote(after.name), before, after, postgres).value);
       if (!new_default.empty()) sql(change + "SET DEFAULT " + new_default);
       for (const auto& each : generated) add_with_rules(op.table, each);
+      for (const auto& each : secured) secure(each);
     } else if (old_default != new_default) {
       sql(change + (new_default.empty() ? "DROP DEFAULT" : "SET DEFAULT " + new_default));
     }
@@ -177,6 +191,16 @@ class PostgresRenderer final : public Renderer {
     if (!op.set.empty()) backfill_by_hand(op);
   }
   void render(const CallFunction& op, const Operation&, const std::string&) { call(op); }
+
+  void secure(const orm::Table& table) {
+    if (!table.row_security) return;
+    for (auto& each : ddl::make_role(table.row_security->role)) sql(std::move(each));
+    for (auto& each : ddl::secure(table, *table.row_security)) sql(std::move(each));
+  }
+  void unsecure(const orm::Table& table) {
+    if (!table.row_security) return;
+    for (auto& each : ddl::unsecure(table, *table.row_security)) sql(std::move(each));
+  }
 
   /// Whether the table was there before the migration: it has rows, and others work on it. What is done to
   /// it must not hold its lock for long.

@@ -43,6 +43,7 @@ std::vector<LocatedOperation> reversed(const Migration& migration, State& state)
 
 PlannedMigration to_plan(const Prepared& prepared) {
   PlannedMigration plan{prepared.migration->id, prepared.backward, {}, {}, to_text(prepared.script)};
+  plan.border = prepared.migration->border && !prepared.backward;
   for (const auto& each : prepared.operations) {
     plan.operations.push_back(describe(each.operation));
     if (loses_data(each.operation)) plan.losses.push_back(plan.operations.back());

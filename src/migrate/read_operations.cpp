@@ -126,8 +126,24 @@ orm::Check read_check(const YamlReader& reader) {
   return {reader.name("name"), read_sql_text(reader, reader.need("condition"), "condition")};
 }
 
+orm::RowSecurity read_security(const YamlReader& reader) {
+  orm::RowSecurity result;
+  result.role = reader.name("role");
+  if (reader.find("site")) result.site = reader.name("site");
+  if (reader.find("provider")) result.provider = reader.name("provider");
+  result.shared = reader.flag("shared");
+  if (reader.find("site_of")) {
+    const auto of = reader.inner("site_of", "'site_of'");
+    of.allow({"table", "column", "provider"});
+    result.site_table = of.name("table");
+    result.site_key = of.name("column");
+    result.site_provider = of.name("provider");
+  }
+  return result;
+}
+
 Operation read_create_table(const YamlReader& op) {
-  op.allow({"table", "columns", "indexes", "checks", "tenant"});
+  op.allow({"table", "columns", "indexes", "checks", "tenant", "row_security"});
   CreateTable result;
   result.table.name = op.name("table");
   const auto columns = op.need("columns");
@@ -142,6 +158,11 @@ Operation read_create_table(const YamlReader& op) {
     for (const auto& each : checks) result.table.checks.push_back(read_check(op.inner(each, "a check")));
   }
   if (op.find("tenant")) result.table.tenant_column = op.text("tenant");
+  if (op.find("row_security")) {
+    const auto security = op.inner("row_security", "'row_security'");
+    security.allow({"role", "site", "provider", "shared", "site_of"});
+    result.table.row_security = read_security(security);
+  }
   return result;
 }
 
@@ -234,6 +255,16 @@ const std::array kinds{
          [](const YamlReader& op) -> Operation {
            op.allow({"table", "tenant"});
            return AlterTable{op.name("table"), op.scalar(op.need("tenant"), "tenant")};
+         }},
+    Kind{"set_row_security",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "role", "site", "provider", "shared", "site_of"});
+           return AlterRowSecurity{op.name("table"), read_security(op)};
+         }},
+    Kind{"drop_row_security",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table"});
+           return AlterRowSecurity{op.name("table"), std::nullopt};
          }},
     Kind{"add_column",
          [](const YamlReader& op) -> Operation {

@@ -23,10 +23,11 @@ Migration read_migration(const YAML::Node& root, const std::string& source) {
   const YamlReader file(source, root, "the file");
   file.allow({"migration", "operations"});
   const auto head = file.inner("migration", "'migration'");
-  head.allow({"module", "name", "depends", "replaces"});
+  head.allow({"module", "name", "depends", "replaces", "border"});
   Migration result;
   result.source = source;
   result.id = {head.text("module"), head.text("name")};
+  result.border = head.flag("border");
   if (!is_migration_name(result.id.name)) {
     head.fail(head.need("name"),
               "'" + result.id.name + "' is no name of a migration; write it like '0001_initial'");

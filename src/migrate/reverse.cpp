@@ -17,6 +17,9 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
           [&](const AlterTable& op) -> Result {
             return AlterTable{op.table, before.table(op.table).tenant_column};
           },
+          [&](const AlterRowSecurity& op) -> Result {
+            return AlterRowSecurity{op.table, before.table(op.table).row_security};
+          },
           [](const AddColumn& op) -> Result {
             return DropColumn{op.table, op.column.name};
           },

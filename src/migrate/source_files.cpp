@@ -7,6 +7,7 @@
 #include <mpf/base/file.hpp>
 
 #include "migrate/lint.hpp"
+#include "migrate/pending.hpp"
 #include "migrate/squash.hpp"
 #include "migrate/sum.hpp"
 
@@ -14,7 +15,7 @@ namespace mpf::migrate {
 
 const std::filesystem::path& SourceFiles::folder_of(const std::string& name) const {
   const auto module = std::ranges::find(modules_, name, &ModuleModels::module);
-  if (module == modules_.end()) fail(ErrorKind::not_found, "there is no module '" + name + "'");
+  if (module == modules_.end()) require_module(modules_, name);
   std::error_code error;
   const bool embedded = module->migrations && !module->migrations->files().empty();
   if (module->source_folder.empty() ||
@@ -35,6 +36,7 @@ std::vector<MadeMigration> SourceFiles::to_made(std::vector<NewMigration> migrat
     MadeMigration made{each.id, folder_of(each.id.module) / (each.id.name + ".yaml"), {}, {}, {}};
     Migration migration;
     migration.id = each.id;
+    migration.border = made.border = each.border;
     int number = 0;
     for (auto& operation : each.operations) {
       made.operations.push_back(describe(operation));
@@ -47,7 +49,7 @@ std::vector<MadeMigration> SourceFiles::to_made(std::vector<NewMigration> migrat
       if (reason.empty())
         made.unsafe.push_back(finding.operation + ": " + finding.message + "; safe: " + finding.safe);
     }
-    made.content = write_migration({each.id, each.depends, std::move(migration.operations)});
+    made.content = write_migration({each.id, each.depends, std::move(migration.operations), {}, each.border});
     result.push_back(std::move(made));
   }
   return result;
@@ -87,7 +89,7 @@ MadeMigration SourceFiles::squash(std::string_view module, std::string_view from
                                   bool dry_run) const {
   const Graph graph(modules_);
   check_sums(graph);
-  const auto text = migrate::squash(graph, std::string(module), from, to);
+  const auto text = migrate::squash(graph, modules_, std::string(module), from, to);
   const auto& folder = folder_of(text.id.module);
   MadeMigration made{text.id, folder / (text.id.name + ".yaml"), write_migration(text), {}, {}};
   for (const auto& each : text.operations) made.operations.push_back(describe(each.operation));
@@ -106,15 +108,27 @@ MadeMigration SourceFiles::squash(std::string_view module, std::string_view from
 
 std::vector<std::filesystem::path> SourceFiles::sum(std::string_view module) const {
   std::vector<std::filesystem::path> result;
-  bool known = module.empty();
+  if (!module.empty()) require_module(modules_, module);
   for (const auto& each : modules_) {
-    known = known || each.module == module;
     std::error_code error;
     if (!module.empty() && each.module != module) continue;
     if (each.source_folder.empty() || !std::filesystem::is_directory(each.source_folder, error)) continue;
     result.push_back(write_sum(each.module));
   }
-  if (!known) fail(ErrorKind::not_found, "there is no module '" + std::string(module) + "'");
+  return result;
+}
+
+std::vector<std::filesystem::path> SourceFiles::merge() const {
+  const Graph graph(modules_);
+  std::vector<std::string> merged;
+  for (const auto& [module, sum] : graph.sums()) {
+    if (fits(graph, module, sum)) continue;
+    check_merged(graph, module, sum);
+    merged.push_back(module);
+  }
+  check_branches(graph);
+  std::vector<std::filesystem::path> result;
+  for (const auto& module : merged) result.push_back(write_sum(module));
   return result;
 }
 

@@ -25,6 +25,9 @@ class SourceFiles {
   MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
                        bool dry_run) const;
 
+  /// Migrator::merge().
+  std::vector<std::filesystem::path> merge() const;
+
   /// Migrator::sum().
   std::vector<std::filesystem::path> sum(std::string_view module) const;
 

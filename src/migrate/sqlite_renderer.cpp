@@ -32,6 +32,7 @@ class SqliteRenderer final : public Renderer {
                    [&](const AddCheck& op) { change_checks(op.table, operation, module); },
                    [&](const DropCheck& op) { change_checks(op.table, operation, module); },
                    [&](const AlterTable&) { state_.apply(operation, module); },
+                   [&](const AlterRowSecurity&) { state_.apply(operation, module); },
                    [&](const MoveTable&) { state_.apply(operation, module); },
                    [&](const auto& op) {
                      finish();

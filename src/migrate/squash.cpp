@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "migrate/pending.hpp"
+
 namespace mpf::migrate {
 namespace {
 
@@ -35,13 +37,6 @@ std::vector<LocatedOperation> create_all(const State& state, const std::string& 
   return result;
 }
 
-const Migration& find_one(const Graph& graph, const std::string& module, std::string_view name) {
-  for (const auto& migration : graph.migrations()) {
-    if (migration.id.module == module && migration.id.name.starts_with(name)) return migration;
-  }
-  fail(ErrorKind::not_found, "there is no migration " + module + "/" + std::string(name));
-}
-
 void check_between(const Graph& graph, const std::set<MigrationId>& ids) {
   for (const auto& other : graph.with_dependents({ids.begin(), ids.end()})) {
     if (ids.contains(other)) continue;
@@ -58,10 +53,10 @@ void check_between(const Graph& graph, const std::set<MigrationId>& ids) {
 
 }  // namespace
 
-MigrationText squash(const Graph& graph, const std::string& module, std::string_view from,
-                     std::string_view to) {
-  const auto& first = find_one(graph, module, from);
-  const auto& last = find_one(graph, module, to);
+MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& modules, const std::string& module,
+                     std::string_view from, std::string_view to) {
+  const auto& first = find_one(graph, modules, module, from);
+  const auto& last = find_one(graph, modules, module, to);
   std::set<MigrationId> ids;
   for (const auto& migration : graph.migrations()) {
     const auto& id = migration.id;
@@ -90,6 +85,7 @@ MigrationText squash(const Graph& graph, const std::string& module, std::string_
     for (const auto& id : migration.depends) {
       if (!ids.contains(id)) depends.insert(id);
     }
+    result.border = result.border || migration.border;
     plain = plain && std::ranges::all_of(migration.operations, is_plain);
     result.operations.insert(result.operations.end(), migration.operations.begin(),
                              migration.operations.end());
@@ -102,7 +98,10 @@ MigrationText squash(const Graph& graph, const std::string& module, std::string_
   }
   result.depends.assign(depends.begin(), depends.end());
   if (plain && from_nothing) {
-    if (auto tables = create_all(state, module); !tables.empty()) result.operations = std::move(tables);
+    if (auto tables = create_all(state, module); !tables.empty()) {
+      result.operations = std::move(tables);
+      result.border = false;
+    }
   }
   return result;
 }

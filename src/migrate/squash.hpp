@@ -9,8 +9,8 @@ namespace mpf::migrate {
 
 /// One migration instead of a module's from `from` to `to`. Error(conflict) where another module's come
 /// between them.
-MigrationText squash(const Graph& graph, const std::string& module, std::string_view from,
-                     std::string_view to);
+MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& modules, const std::string& module,
+                     std::string_view from, std::string_view to);
 
 /// Takes squashed migrations as applied where all that they replace is; returns those. Error(conflict) where
 /// only a part is.

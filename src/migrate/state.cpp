@@ -52,6 +52,7 @@ const orm::Index* tenant_key(const orm::Table& target, const orm::Reference& ref
 
 orm::Table normalized(orm::Table table) {
   table.renamed_from.clear();
+  table.moved_from.clear();
   for (auto& column : table.columns) column.renamed_from.clear();
   std::ranges::sort(table.indexes, {}, &orm::Index::name);
   std::ranges::sort(table.checks, {}, &orm::Check::name);
@@ -101,6 +102,7 @@ void State::apply(const Operation& operation, const std::string& module) {
                    if (!op.tenant_column.empty()) column_at(table, op.tenant_column);
                    table.tenant_column = op.tenant_column;
                  },
+                 [&](const AlterRowSecurity& op) { secure(op); },
                  [&](const AddColumn& op) { add(op); },
                  [&](const DropColumn& op) { drop(op); },
                  [&](const AlterColumn& op) { alter(op); },
@@ -162,6 +164,42 @@ void State::check_not_needed(const std::string& table, const orm::Index& index) 
   }
 }
 
+void State::check_security(const orm::Table& table, const std::optional<orm::RowSecurity>& security) const {
+  if (!security) return;
+  const auto need = [&](const orm::Table& in, const std::string& column) {
+    if (column.empty() || find_column(in, column)) return;
+    throw StateError("the row security of '" + table.name + "' needs the column '" + in.name + "." + column +
+                     "', which does not exist (yet)");
+  };
+  if (security->role.empty()) throw StateError("the row security of '" + table.name + "' has no role");
+  need(table, security->site);
+  need(table, security->provider);
+  if (security->site_table.empty()) return;
+  const auto* owner = security->site_table == table.name ? &table : find(security->site_table);
+  if (!owner) {
+    throw StateError("the row security of '" + table.name + "' needs the table '" + security->site_table +
+                     "', which does not exist (yet)");
+  }
+  need(*owner, security->site_key);
+  need(*owner, security->site_provider);
+}
+
+/// Policies of PostgreSQL keep the columns that they read from going.
+void State::check_unsecured(const std::string& table, const std::string& column) const {
+  for (const auto& [name, entry] : tables_) {
+    const auto& security = entry.table.row_security;
+    if (!security || !uses(entry.table, *security, table, column)) continue;
+    throw StateError("column '" + table + "." + column + "' cannot be dropped before the row security of '" +
+                     name + "', which reads it");
+  }
+}
+
+void State::secure(const AlterRowSecurity& op) {
+  auto& table = change(op.table);
+  check_security(table, op.security);
+  table.row_security = op.security;
+}
+
 void State::create(const CreateTable& op, const std::string& module) {
   auto table = normalized(op.table);
   if (find(table.name)) throw StateError("there is a table '" + table.name + "' already");
@@ -192,6 +230,7 @@ void State::create(const CreateTable& op, const std::string& module) {
     }
   }
   if (!table.tenant_column.empty()) column_at(table, table.tenant_column);
+  check_security(table, table.row_security);
   auto name = table.name;
   tables_.emplace(std::move(name), Entry{module, std::move(table)});
 }
@@ -201,6 +240,12 @@ void State::drop(const DropTable& op) {
   if (const auto others = referrers(op.table); !others.empty()) {
     throw StateError("table '" + op.table + "' cannot be dropped: table '" + others.front() +
                      "' refers to it");
+  }
+  for (const auto& [name, other] : tables_) {
+    const auto& security = other.table.row_security;
+    if (name == op.table || !security || security->site_table != op.table) continue;
+    throw StateError("table '" + op.table + "' cannot be dropped before the row security of '" + name +
+                     "', which reads it");
   }
   tables_.erase(op.table);
 }
@@ -216,6 +261,8 @@ void State::rename(const RenameTable& op) {
     for (auto& column : entry.table.columns) {
       if (column.references && column.references->table == op.from) column.references->table = op.to;
     }
+    auto& security = entry.table.row_security;
+    if (security && security->site_table == op.from) security->site_table = op.to;
   }
 }
 
@@ -264,6 +311,7 @@ void State::drop(const DropColumn& op) {
   }
   if (column->primary_key)
     throw StateError("a primary key cannot be dropped: '" + op.table + "." + op.column + "'");
+  check_unsecured(op.table, op.column);
   if (table.columns.size() == 1) throw StateError("the only column of '" + op.table + "' cannot be dropped");
   table.columns.erase(column);
 }
@@ -300,7 +348,19 @@ void State::rename(const RenameColumn& op) {
   for (auto& each : table.columns) {
     if (each.generated) rename_in(*each.generated, op.from, op.to);
   }
+  const auto rename_if_it = [&](std::string& each) {
+    if (each == op.from) each = op.to;
+  };
   for (auto& [name, entry] : tables_) {
+    auto& security = entry.table.row_security;
+    if (security && name == op.table) {
+      rename_if_it(security->site);
+      rename_if_it(security->provider);
+    }
+    if (security && security->site_table == op.table) {
+      rename_if_it(security->site_key);
+      rename_if_it(security->site_provider);
+    }
     for (auto& each : entry.table.columns) {
       if (!each.references) continue;
       auto& to = *each.references;

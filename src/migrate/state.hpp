@@ -41,9 +41,12 @@ class State {
   orm::Table& change(const std::string& table);
   void check_references(const orm::Table& table, const orm::Column& column) const;
   void check_not_needed(const std::string& table, const orm::Index& index) const;
+  void check_security(const orm::Table& table, const std::optional<orm::RowSecurity>& security) const;
+  void check_unsecured(const std::string& table, const std::string& column) const;
   void create(const CreateTable& op, const std::string& module);
   void drop(const DropTable& op);
   void rename(const RenameTable& op);
+  void secure(const AlterRowSecurity& op);
   void add(const AddColumn& op);
   void drop(const DropColumn& op);
   void alter(const AlterColumn& op);
@@ -66,6 +69,10 @@ const orm::Index* find_index(const orm::Table& table, const std::string& name);
 const orm::Index* tenant_key(const orm::Table& target, const orm::Reference& reference);
 
 const orm::Check* find_check(const orm::Table& table, const std::string& name);
+
+/// Whether the security of the rows of `owner` reads that column.
+bool uses(const orm::Table& owner, const orm::RowSecurity& security, const std::string& table,
+          const std::string& column);
 
 /// Whether the SQL has the column's name in double quotes.
 bool mentions(const orm::SqlText& sql, const std::string& column);

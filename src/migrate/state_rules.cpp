@@ -56,6 +56,14 @@ bool uses(const orm::Index& index, const std::string& column) {
                              [&](const orm::SqlText& each) { return mentions(each, column); });
 }
 
+bool uses(const orm::Table& owner, const orm::RowSecurity& security, const std::string& table,
+          const std::string& column) {
+  const bool own = owner.name == table && (security.site == column || security.provider == column);
+  const bool of_site =
+      security.site_table == table && (security.site_key == column || security.site_provider == column);
+  return own || of_site;
+}
+
 void rename_in(orm::SqlText& sql, const std::string& from, const std::string& to) {
   rename_in(sql.sqlite, from, to);
   rename_in(sql.postgres, from, to);

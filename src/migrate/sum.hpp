@@ -4,11 +4,10 @@
 #include <string_view>
 #include <vector>
 
+#include "migrate/graph.hpp"
 #include "migrate/migration.hpp"
 
 namespace mpf::migrate {
-
-class Graph;
 
 inline constexpr std::string_view sum_file = "migrations.sum";
 
@@ -21,5 +20,12 @@ std::vector<const Migration*> of_module(const Graph& graph, std::string_view mod
 /// Error(configuration) where files are not as their module's sum file says, with the command that accepts
 /// them. Modules without such a file are not checked.
 void check_sums(const Graph& graph);
+
+/// Whether the lines of a sum file are those of the files.
+bool fits(const Graph& graph, const std::string& module, const Graph::Sum& sum);
+
+/// That the lines of a sum file, in whatever order and with the marks of a conflict, are those of branches
+/// none of which edited a file. Error(configuration) where that is not so.
+void check_merged(const Graph& graph, const std::string& module, const Graph::Sum& sum);
 
 }  // namespace mpf::migrate

@@ -108,6 +108,19 @@ std::string index(const orm::Index& i) {
   return text + "}";
 }
 
+/// What follows the table's name, or stands in braces.
+std::vector<std::pair<std::string, std::string>> security(const orm::RowSecurity& s) {
+  std::vector<std::pair<std::string, std::string>> result{{"role", scalar(s.role)}};
+  if (!s.site.empty()) result.emplace_back("site", scalar(s.site));
+  if (!s.provider.empty()) result.emplace_back("provider", scalar(s.provider));
+  if (s.shared) result.emplace_back("shared", "true");
+  if (!s.site_table.empty()) {
+    result.emplace_back("site_of", "{table: " + scalar(s.site_table) + ", column: " + scalar(s.site_key) +
+                                       ", provider: " + scalar(s.site_provider) + "}");
+  }
+  return result;
+}
+
 std::string check(const orm::Check& c) {
   return "{name: " + scalar(c.name) + ", condition: " + sql_text(c.condition) + "}";
 }
@@ -130,6 +143,12 @@ class Lines {
   std::string text_;
 };
 
+std::string braces(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::string text = "{";
+  for (const auto& [key, value] : pairs) text += (text.size() == 1 ? "" : ", ") + key + ": " + value;
+  return text + "}";
+}
+
 std::string values(const std::vector<std::pair<std::string, orm::SqlText>>& list) {
   std::string text = "{";
   for (const auto& [column, value] : list) {
@@ -146,6 +165,9 @@ std::string operation(const LocatedOperation& located) {
                                       lines.add_name("table", op.table.name);
                                       if (!op.table.tenant_column.empty())
                                         lines.add_name("tenant", op.table.tenant_column);
+                                      if (op.table.row_security) {
+                                        lines.add("row_security", braces(security(*op.table.row_security)));
+                                      }
                                       lines.begin_list("columns");
                                       for (const auto& each : op.table.columns) lines.add_item(column(each));
                                       if (!op.table.indexes.empty()) lines.begin_list("indexes");
@@ -173,6 +195,14 @@ std::string operation(const LocatedOperation& located) {
                                       lines.add_name("table", op.table);
                                       lines.add_name("tenant", op.tenant_column);
                                       return "alter_table";
+                                    },
+                                    [&](const AlterRowSecurity& op) {
+                                      lines.add_name("table", op.table);
+                                      if (!op.security) return "drop_row_security";
+                                      for (const auto& [key, value] : security(*op.security)) {
+                                        lines.add(key, value);
+                                      }
+                                      return "set_row_security";
                                     },
                                     [&](const AddColumn& op) {
                                       lines.add_name("table", op.table);
@@ -260,6 +290,7 @@ std::string write_migration(const MigrationText& migration) {
     text += "  replaces:\n";
     for (const auto& each : migration.replaces) text += "    - " + scalar(each.to_string()) + "\n";
   }
+  if (migration.border) text += "  border: true  # apply when no release before this one runs any more\n";
   text += migration.operations.empty() ? "operations: []\n" : "operations:\n";
   for (const auto& each : migration.operations) text += operation(each);
   return text;

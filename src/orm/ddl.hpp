@@ -79,4 +79,12 @@ std::string create_index(const Table& table, const Index& index, db::Dialect dia
 /// The table, then its indexes, then the references that need these.
 std::vector<std::string> create_all(const Table& table, db::Dialect dialect);
 
+/// Makes the role that scopes work as, unless the server has it, and lets the connected one become it
+/// (PostgreSQL, as the two below).
+std::vector<std::string> make_role(const std::string& role);
+/// Rights for the role, and policies where the rows have a tenant; running it again does no harm.
+std::vector<std::string> secure(const Table& table, const RowSecurity& security);
+/// Takes all of it away again. The role stays: it may be used by other databases of the server.
+std::vector<std::string> unsecure(const Table& table, const RowSecurity& security);
+
 }  // namespace mpf::orm::ddl

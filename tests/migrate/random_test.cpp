@@ -38,6 +38,14 @@ class Random {
       const auto home = static_cast<std::size_t>(name[1] - '0') % 3;
       result[chance(90) ? home : below(3)].tables.push_back(table(name, names));
     }
+    std::map<std::string, std::string> owners;
+    for (auto& module : result) {
+      for (auto& each : module.tables) {
+        if (const auto was = owners_.find(each.name); was != owners_.end()) each.moved_from = was->second;
+        owners[each.name] = module.module;
+      }
+    }
+    owners_ = std::move(owners);
     return result;
   }
 
@@ -169,6 +177,7 @@ class Random {
 
   std::mt19937 engine_;
   std::set<std::string> owned_;  ///< tables whose rows belong to somebody
+  std::map<std::string, std::string> owners_;
 };
 
 std::vector<orm::Table> tables_of(const std::vector<migrate::ModuleModels>& models) {

@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "migrate/killing_database.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/support.hpp"
@@ -45,6 +47,8 @@ struct Changes {
     return Migrator(&database, {modules.models("m", after)});
   }
 
+  Migrator migrator_without_database() const { return Migrator(nullptr, {modules.models("m", after)}); }
+
   void make() const {
     Migrator(nullptr, {modules.models("m", before)}).make();
     Migrator(nullptr, {modules.models("m", after)}).make();
@@ -83,6 +87,28 @@ bool killed_at(const db::PostgresOptions& options, int statements,
   return killed;
 }
 
+/// A database as prepare() leaves it, or with all applied, to be copied.
+std::string model_database(const Changes& changes, bool applied) {
+  std::string name;
+  test::run([&] {
+    const auto options = test::Postgres::shared().fresh();
+    const auto database = db::open_postgres(options);
+    changes.prepare(*database);
+    if (applied) changes.migrator(*database).apply();
+    name = options.database;
+  });
+  return name;
+}
+
+std::set<std::string> wanted_catalog(const std::vector<orm::Table>& tables) {
+  std::set<std::string> result;
+  test::run([&] {
+    const test::FreshDatabase fresh(db::Dialect::postgres);
+    result = test::catalog_of(tables, *fresh);
+  });
+  return result;
+}
+
 }  // namespace
 
 TEST_CASE("tables that are used are changed step by step, forward and back, with the same catalog") {
@@ -112,49 +138,67 @@ TEST_CASE("tables that are used are changed step by step, forward and back, with
   });
 }
 
-TEST_CASE("killed before any statement on PostgreSQL, apply and rollback go on from there") {
+TEST_CASE("killed before any statement on PostgreSQL, apply goes on from there") {
   const Changes changes;
   changes.make();
+  const auto model = model_database(changes, false);
+  const auto wanted = wanted_catalog(changes.after);
   int points = 0;
-  for (bool more = true; more; points += 1) {
+  for (bool more = true; more; ++points) {
     CAPTURE(points);
     db::PostgresOptions options;
-    test::run([&] {
-      options = test::Postgres::shared().fresh();
-      changes.prepare(*db::open_postgres(options));
-    });
+    test::run([&] { options = test::Postgres::shared().copy(model); });
     more = killed_at(options, points, [&](db::Database& database) { changes.migrator(database).apply(); });
     test::run([&] {
-      const auto database = db::open_postgres(options);
-      auto migrator = changes.migrator(*database);
-      migrator.apply();
-      CHECK(migrator.check().catalog.empty());
-      CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
-      CHECK(test::number(*database, "SELECT count(*) FROM mpf_migration_progress") == 0);
-    });
-    if (more) {
-      killed_at(options, points, [&](db::Database& database) { changes.migrator(database).rollback("m"); });
-      test::run([&] {
+      {
         const auto database = db::open_postgres(options);
-        auto migrator = changes.migrator(*database);
-        const auto statuses = migrator.show();
-        if (statuses.at(1).state != migrate::MigrationState::pending) migrator.rollback("m", "0002");
-        CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
-        CHECK(migrator.pending().size() == 1);
-      });
-    }
-    test::run([&] { test::Postgres::shared().drop(options.database); });
+        changes.migrator(*database).apply();
+        CHECK(test::catalog(*database) == wanted);
+        CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
+        CHECK(test::number(*database, "SELECT count(*) FROM mpf_migration_progress") == 0);
+      }
+      test::Postgres::shared().drop(options.database);
+    });
   }
   CHECK(points > 30);
+}
+
+TEST_CASE("killed before any statement on PostgreSQL, rollback goes on from there") {
+  const Changes changes;
+  changes.make();
+  const auto model = model_database(changes, true);
+  const auto wanted = wanted_catalog(changes.before);
+  int points = 0;
+  for (bool more = true; more; ++points) {
+    CAPTURE(points);
+    db::PostgresOptions options;
+    test::run([&] { options = test::Postgres::shared().copy(model); });
+    more = killed_at(options, points,
+                     [&](db::Database& database) { changes.migrator(database).rollback("m", "0002"); });
+    test::run([&] {
+      {
+        const auto database = db::open_postgres(options);
+        auto migrator = changes.migrator(*database);
+        if (migrator.show().at(1).state != migrate::MigrationState::pending) migrator.rollback("m", "0002");
+        CHECK(test::catalog(*database) == wanted);
+        CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
+        CHECK(migrator.pending().size() == 1);
+      }
+      test::Postgres::shared().drop(options.database);
+    });
+  }
+  CHECK(points > 10);
 }
 
 TEST_CASE("two processes that apply at once, 50 times: one migrates, the other waits") {
   const Changes changes;
   changes.make();
+  const auto model = model_database(changes, false);
+  const auto wanted = wanted_catalog(changes.after);
   for (int round = 0; round < 50; ++round) {
     CAPTURE(round);
     db::PostgresOptions options;
-    test::run([&] { options = test::Postgres::shared().fresh(); });
+    test::run([&] { options = test::Postgres::shared().copy(model); });
     std::vector<pid_t> children;
     for (int i = 0; i < 2; ++i) {
       const auto child = ::fork();
@@ -181,12 +225,29 @@ TEST_CASE("two processes that apply at once, 50 times: one migrates, the other w
     test::run([&] {
       {
         const auto database = db::open_postgres(options);
-        CHECK(changes.migrator(*database).check().catalog.empty());
+        CHECK(test::catalog(*database) == wanted);
         CHECK(changes.migrator(*database).pending().empty());
       }
       test::Postgres::shared().drop(options.database);
     });
   }
+}
+
+TEST_CASE("rows are filled before null is forbidden, so that nobody's update fails meanwhile") {
+  test::run([] {
+    const Changes changes;
+    changes.make();
+    // A row without a value cannot be updated, by whomever, once the check is there.
+    const auto sql = changes.migrator_without_database().sql({"m", "0002"}, db::Dialect::postgres);
+    const auto filled = sql.find("SET \"nick\" =");
+    const auto forbidden = sql.find("CHECK (\"nick\" IS NOT NULL) NOT VALID");
+    REQUIRE(filled != std::string::npos);
+    REQUIRE(forbidden != std::string::npos);
+    CHECK(filled < forbidden);
+    // And once more, for what was written in between.
+    CHECK(sql.find("SET \"nick\" =", forbidden) != std::string::npos);
+    CHECK(sql.find("VALIDATE CONSTRAINT", forbidden) > sql.find("SET \"nick\" =", forbidden));
+  });
 }
 
 TEST_CASE("a change waits for the lock of its table in turns, and gives up in the end") {

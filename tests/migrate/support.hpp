@@ -151,6 +151,19 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
       "SELECT pg_get_indexdef(i.indexrelid) FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid WHERE NOT "
       "i.indisprimary AND " +
           ours);
+  add("row security",
+      "SELECT c.relname::text, c.relrowsecurity::text, c.relforcerowsecurity::text FROM pg_class c WHERE "
+      "c.relkind = 'r' AND " +
+          ours);
+  add("policy",
+      "SELECT c.relname::text, p.polname::text, p.polcmd::text, coalesce(pg_get_expr(p.polqual, p.polrelid), "
+      "''), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') FROM pg_class c JOIN pg_policy p ON "
+      "p.polrelid = c.oid WHERE " +
+          ours);
+  add("right",
+      "SELECT c.relname::text, r.grantee::regrole::text, r.privilege_type FROM pg_class c CROSS JOIN "
+      "aclexplode(c.relacl) r WHERE r.grantee <> c.relowner AND " +
+          ours);
   return result;
 }
 
@@ -209,6 +222,9 @@ inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables, d
       if (!column.references) continue;
       empty.execute_script(orm::ddl::add_foreign_key(each.name, column));
     }
+    if (!each.row_security || empty.dialect() == db::Dialect::sqlite) continue;
+    for (const auto& sql : orm::ddl::make_role(each.row_security->role)) empty.execute_script(sql);
+    for (const auto& sql : orm::ddl::secure(each, *each.row_security)) empty.execute_script(sql);
   }
   return catalog(empty);
 }

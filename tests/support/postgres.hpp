@@ -104,6 +104,13 @@ class Postgres {
     return options(name);
   }
 
+  /// Makes a copy of a database that nobody is connected to: much faster than making its tables anew.
+  db::PostgresOptions copy(const std::string& database) {
+    auto options = this->options("copy_" + std::to_string(++copies_));
+    expect(command("copydb " + options.database + " " + database), "ok");
+    return options;
+  }
+
   void drop(const std::string& database) { expect(command("dropdb " + database), "ok"); }
 
   /// Ends the server as kill -9 does: nothing is written, connections break.
@@ -220,10 +227,11 @@ if grep -q '^ssl = on' settings; then
 fi
 start || { echo "the server did not start: $(tail -n 3 log | tr '\n' ' ')"; finish; }
 echo ready
-while read -r verb name; do
+while read -r verb name source; do
   case $verb in
     createdb) createdb -T template0 "$name" >command.log 2>&1 ;;
     english) createdb -T template0 --locale-provider=icu --icu-locale=en-US "$name" >command.log 2>&1 ;;
+    copydb) createdb -T "$source" "$name" >command.log 2>&1 ;;
     dropdb) dropdb -f "$name" >command.log 2>&1 ;;
     psql) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$name" -f script.sql >script.out 2>&1 ;;
     pgbouncer) pgbouncer -d pgbouncer.ini >command.log 2>&1 ;;
@@ -289,6 +297,7 @@ finish
   }
 
   TempDir folder_;
+  std::atomic<int> copies_{0};
   std::uint16_t port_ = 0;
   int commands_ = -1;
   int answers_ = -1;

@@ -80,6 +80,7 @@ struct MadeMigration {
   std::vector<std::string> operations;   ///< for people: "add column content_item.summary"
   std::vector<std::string> losses;       ///< those of them that throw data away
   std::vector<std::string> unsafe = {};  ///< what PostgreSQL refuses without a reason, and the safe way
+  bool border = false;                   ///< a release border lies before it
 };
 
 /// Something unsafe in a migration, and what to do instead.
@@ -94,11 +95,12 @@ struct LintFinding {
   bool refused = true;  ///< apply() on PostgreSQL refuses it; else it is advice
 };
 
-/// Where code, files and database do not agree; all empty when they do.
+/// Where code, files and database do not agree; all but `held` empty when they do.
 struct CheckReport {
-  std::vector<std::string> code;     ///< what make() would write
-  std::vector<std::string> files;    ///< what apply() would run, or why it would refuse
-  std::vector<std::string> catalog;  ///< where the tables are not as the applied migrations left them
+  std::vector<std::string> code;       ///< what make() would write
+  std::vector<std::string> files;      ///< what apply() would run, or why it would refuse
+  std::vector<std::string> held = {};  ///< what waits behind release borders: no difference
+  std::vector<std::string> catalog;    ///< where the tables are not as the applied migrations left them
 };
 
 /// A migration about to be run.
@@ -107,7 +109,9 @@ struct PlannedMigration {
   bool backward = false;
   std::vector<std::string> operations;
   std::vector<std::string> losses;
-  std::string sql;  ///< readable: what it runs on this dialect; checks of rows as comments
+  std::string sql;      ///< readable: what it runs on this dialect; checks of rows as comments
+  bool border = false;  ///< a release border lies before it
+  bool held = false;    ///< it waits behind a border that apply() does not pass by itself
 };
 
 enum class MigrationState : std::uint8_t {
@@ -124,6 +128,7 @@ struct MigrationStatus {
   MigrationId id;
   MigrationState state = MigrationState::pending;
   std::optional<Timestamp> applied_at = {};
+  bool border = false;  ///< a release border lies before it
 };
 
 /// Told before each migration is run, and once at the end, with done == total.
@@ -140,6 +145,14 @@ struct MigrationProgress {
 };
 using ProgressSink = std::function<void(const MigrationProgress&)>;
 
+/// A migration marked `border: true` takes away what the release before still uses: it may be applied when no
+/// process of an older release runs any more. Borders of modules that are new to the database don't count.
+enum class Borders : std::uint8_t {
+  by_database,  ///< stop on PostgreSQL; on SQLite, whose database belongs to one process, pass
+  stop,         ///< apply nothing behind a border
+  pass,         ///< no older release runs any more
+};
+
 struct ApplyOptions {
   ProgressSink progress = {};
   /// How long to wait while another process migrates; then Error(unavailable).
@@ -147,6 +160,10 @@ struct ApplyOptions {
   /// PostgreSQL: how long one change may wait for the lock on its table, while others queue up behind it. It
   /// is given up then and tried again after a pause that grows, until lock_wait is over.
   std::chrono::milliseconds lock_timeout{500};
+  Borders borders = Borders::by_database;
+  /// Only this module and what it needs; and of it only up to that migration (or the beginning of its name).
+  std::string module = {};
+  std::string name = {};
 };
 
 /// Compares, writes and runs migrations. Belongs to one fiber at a time; several processes may apply to one
@@ -161,6 +178,9 @@ struct ApplyOptions {
 ///
 /// Each source folder has a file migrations.sum, whose hashes cover each other: files that were edited,
 /// removed or added beside make() are noticed, and two branches that add migrations conflict in it.
+///
+/// What a release no longer uses goes in two steps: make() first lets the new release do without it (a column
+/// may be null from then on), and drops it in a migration behind a release border.
 ///
 /// Errors: configuration for files that are malformed, contradict each other or need one that is not there
 /// ("file:line: what; remedy"); invalid for models that no safe migration leads to; conflict for history that
@@ -179,11 +199,16 @@ class Migrator {
   /// other in circles. Deterministic; empty when there is nothing to do, as right after another make().
   std::vector<MadeMigration> make(const MakeOptions& options = {});
 
-  /// What apply() would run, in its order. Checks history as apply() does.
+  /// What apply() would run, in its order, and what waits behind release borders. Checks history as apply()
+  /// does.
   std::vector<PlannedMigration> plan();
 
-  /// Names only; cheap enough for every start.
+  /// Names of what the models need and apply() has not run; cheap enough for every start. What waits behind a
+  /// release border is among them only if something that does not is built on it.
   std::vector<MigrationId> pending();
+
+  /// Names of what waits behind release borders.
+  std::vector<MigrationId> held();
 
   /// Runs what is pending; returns what this call ran.
   std::vector<MigrationId> apply(const ApplyOptions& options = {});
@@ -204,7 +229,7 @@ class Migrator {
   /// anything: for schemas that were changed by hand, and for files that were edited on purpose.
   void fake(const MigrationId& id, bool applied = true);
 
-  /// The SQL of one migration, forward or backward.
+  /// The SQL of one migration (`name` may be the beginning of its name), forward or backward.
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward = false);
 
   /// What is unsafe in all migrations, those operations excepted that say their reason.
@@ -222,6 +247,11 @@ class Migrator {
   /// Writes a module's migrations.sum anew, with the files as they are; empty: of all modules that have a
   /// source folder with migrations. Returns what it wrote.
   std::vector<std::filesystem::path> sum(std::string_view module = {});
+
+  /// After a merge of branches: writes anew each migrations.sum that has lines of both sides, with git's
+  /// marks or without. Error(configuration) where a file was edited, Error(conflict) where the branches
+  /// change the same thing. Returns what it wrote.
+  std::vector<std::filesystem::path> merge();
 
   /// Deletes the history of a module that is no longer part of the application; returns how many migrations
   /// that were. Its tables stay. Error(conflict) for a module that is still there.

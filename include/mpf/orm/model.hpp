@@ -67,7 +67,13 @@ struct DefaultValue {
   std::string_view literal;
 };
 struct RenamedFrom {
-  std::string_view column;
+  std::string_view name;
+};
+struct MovedFrom {
+  std::string_view module;
+};
+struct RowSecurityEntry {
+  std::string_view role;
 };
 
 /// The reference to the site that owns the row: a SiteScope sees the rows of its site. On the member `id` of
@@ -103,8 +109,14 @@ constexpr Label label(std::string_view text) { return {text}; }
 constexpr DeleteRule on_delete(OnDelete rule) { return {rule}; }
 /// SQL literal for the rows that exist when a migration adds the column.
 constexpr DefaultValue default_value(std::string_view literal) { return {literal}; }
-/// The column's earlier name, so that a migration renames it.
-constexpr RenamedFrom renamed_from(std::string_view column) { return {column}; }
+/// The column's earlier name, so that a migration renames it. As entry of model(): the table's.
+constexpr RenamedFrom renamed_from(std::string_view name) { return {name}; }
+/// Entry of model(): the module that the model was of before, so that a migration hands its table over, rows
+/// and all.
+constexpr MovedFrom moved_from(std::string_view module) { return {module}; }
+/// Entry of model(): migrations put the table behind PostgreSQL's row-level security (row_security.hpp), with
+/// rights for the role. A model without a tenant gets the rights alone.
+constexpr RowSecurityEntry row_security(std::string_view role = default_role) { return {role}; }
 
 template <auto... Members>
 struct UniqueSet {};
@@ -161,7 +173,7 @@ struct ModelDescription {
   std::string_view table;
   Fields fields;  ///< reflect::Pack of mpf::Field, the id among them
   Sets sets;      ///< reflect::Pack of unique sets, indexes and checks
-  Others others;  ///< reflect::Pack of relations, ChangeLogEntry and ExtendsEntry, with those of the base
+  Others others;  ///< reflect::Pack of relations, ChangeLogEntry and so on, with the base's that hold for it
 };
 
 namespace detail {
@@ -188,9 +200,14 @@ inline constexpr bool is_extends = false;
 template <class Base>
 inline constexpr bool is_extends<ExtendsEntry<Base>> = true;
 
+/// What is said of the one table, and not of those that extend it.
+template <class Entry>
+inline constexpr bool is_of_table = std::is_same_v<Entry, RenamedFrom> || std::is_same_v<Entry, MovedFrom> ||
+                                    std::is_same_v<Entry, RowSecurityEntry>;
+
 template <class Entry>
 inline constexpr bool is_other =
-    is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry> || is_extends<Entry>;
+    is_relation<Entry> || std::is_same_v<Entry, ChangeLogEntry> || is_extends<Entry> || is_of_table<Entry>;
 
 /// The model that T extends; void if none.
 template <class... Entries>
@@ -307,13 +324,18 @@ constexpr auto model_fields(const reflect::Pack<Entries...>& entries) {
   }
 }
 
+template <class... Entries>
+constexpr auto inherited(const reflect::Pack<Entries...>& entries) {
+  return reflect::pick<!is_of_table<Entries>...>(entries);
+}
+
 template <class T, class... Entries>
 constexpr auto model_others(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
   const auto own = reflect::pick<is_other<Entries>...>(entries);
   if constexpr (extends_well<T, Base>) {
     // The own base comes first, and is the one that counts.
-    return reflect::concat(own, reflect::description_of<Base>.others);
+    return reflect::concat(own, inherited(reflect::description_of<Base>.others));
   } else if constexpr (std::is_void_v<Base>) {
     return own;
   } else {
@@ -324,15 +346,16 @@ constexpr auto model_others(const reflect::Pack<Entries...>& entries) {
 }  // namespace detail
 
 /// The description of T, stored in that table. Entries are field<…>(…), unique<…>(), index<…>(),
-/// search_index<…>(), check(), the relations many<…>(), links<…>() and linked<…>(), change_log() and
-/// extends<…>().
+/// search_index<…>(), check(), the relations many<…>(), links<…>() and linked<…>(), change_log(),
+/// extends<…>(), renamed_from(), moved_from() and row_security().
 template <class T, class... Entries>
 constexpr auto model(std::string_view table, Entries... entries) {
   static_assert(std::is_same_v<decltype(T::id), Id>, "a model has a member `orm::Id id`");
   static_assert(
       ((detail::is_field<Entries> || detail::is_set<Entries> || detail::is_other<Entries>)&&...),
       "entries of orm::model() are field<…>(…), unique<…>(), index<…>(), search_index<…>(), check(…), "
-      "many<…>(), links<…>(), linked<…>(), change_log() and extends<…>()");
+      "many<…>(), links<…>(), linked<…>(), change_log(), extends<…>(), renamed_from(), moved_from() and "
+      "row_security()");
   static_assert(detail::check<detail::FieldCheck<T, Entries>...>());
   const reflect::Pack<Entries...> all(entries...);
   auto fields = detail::model_fields<T>(all);

@@ -11,16 +11,19 @@
 /// PostgreSQL's row-level security as a second wall behind the conditions that the ORM writes: made from the
 /// same descriptions, it holds for SQL by hand as well. SQLite has no such thing; there all of this does
 /// nothing.
+///
+/// Models with the entry orm::row_security() get it by their migrations, which `migrate make` writes, and
+/// `migrate check` knows it. Migrations themselves work as a system scope.
 namespace mpf::orm {
 
 struct RowSecurityOptions {
   /// The role that scopes work as. It owns nothing, so that no policy is passed by.
-  std::string role = "mpf_tenant";
+  std::string role = std::string(default_role);
 };
 
-/// The statements that set it up for these models, to be run by the owner of the tables after each
-/// migration; running them again does no harm. Models without a tenant stay open to every scope's reads and
-/// writes.
+/// The statements that set it up for models without that entry, to be run by the owner of the tables after
+/// each migration; running them again does no harm. Models without a tenant stay open to every scope's reads
+/// and writes.
 std::vector<std::string> row_security_sql(const std::vector<const detail::ModelInfo*>& models,
                                           const RowSecurityOptions& options = {});
 

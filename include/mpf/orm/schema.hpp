@@ -86,6 +86,22 @@ struct Index {
   bool operator==(const Index&) const = default;
 };
 
+/// The role that scopes work as behind row-level security, unless another one is said.
+inline constexpr std::string_view default_role = "mpf_tenant";
+
+/// Who sees and writes which rows, as PostgreSQL is told (row_security.hpp). SQLite has no such thing.
+struct RowSecurity {
+  std::string role = std::string(default_role);  ///< gets rights on the table
+  std::string site = {};                         ///< column with the row's site, or empty
+  std::string provider = {};                     ///< column with its provider, or empty
+  bool shared = false;                           ///< everybody reads rows without a provider
+  /// Where the provider of a row's site is found, if the row does not say it itself.
+  std::string site_table = {};
+  std::string site_key = {};
+  std::string site_provider = {};
+  bool operator==(const RowSecurity&) const = default;
+};
+
 struct Table {
   std::string name;
   std::vector<Column> columns;     ///< in the order of the description
@@ -93,6 +109,8 @@ struct Table {
   std::string tenant_column;       ///< which column scopes the rows, or empty
   std::string renamed_from = {};   ///< earlier name of the table, or empty
   std::vector<Check> checks = {};  ///< sorted by name
+  std::string moved_from = {};     ///< earlier module of the table, or empty
+  std::optional<RowSecurity> row_security = {};
   bool operator==(const Table&) const = default;
 };
 

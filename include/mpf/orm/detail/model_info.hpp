@@ -369,7 +369,7 @@ constexpr FieldFacts facts_of(const F& field) {
   if constexpr (F::template has<DefaultValue>) {
     facts.default_value = field.template get<DefaultValue>().literal;
   }
-  if constexpr (F::template has<RenamedFrom>) facts.renamed_from = field.template get<RenamedFrom>().column;
+  if constexpr (F::template has<RenamedFrom>) facts.renamed_from = field.template get<RenamedFrom>().name;
   if constexpr (F::template has<Tenant>) facts.site_model = &model_info<typename TenantTarget<T, Type>::type>;
   return facts;
 }
@@ -464,6 +464,49 @@ void add_set(ModelInfo& info, IndexSet<Members...>) {
 }
 
 template <class T>
+void add_other(ModelInfo& info, const RenamedFrom& entry) {
+  info.table.renamed_from = entry.name;
+}
+template <class T>
+void add_other(ModelInfo& info, const MovedFrom& entry) {
+  info.table.moved_from = entry.module;
+}
+/// The column with the provider of T's rows; empty if there is none.
+template <class T>
+std::string_view provider_column() {
+  std::string_view found;
+  reflect::apply(
+      [&found]<class... F>(const F&...) {
+        ((F::template has<ProviderTenant> || F::template has<ProviderOrSystem>
+              ? void(found = column_name<F::pointer>)
+              : void()),
+         ...);
+      },
+      fields_of<T>());
+  return found;
+}
+
+template <class T>
+void add_other(ModelInfo& info, const RowSecurityEntry& entry) {
+  auto& security = info.table.row_security.emplace();
+  security.role = entry.role;
+  if (info.site != no_column) security.site = info.table.columns[info.site].name;
+  if (info.provider != no_column) {
+    security.provider = info.table.columns[info.provider].name;
+    security.shared = info.table.columns[info.provider].nullable;
+  } else if constexpr (!std::is_void_v<site_model_of<T>>) {
+    if (info.site == no_column) return;  // the table of the base tells it
+    using Site = site_model_of<T>;
+    security.site_provider = provider_column<Site>();
+    if (security.site_provider.empty()) return;
+    security.site_table = Site::model().table;
+    security.site_key = "id";
+  }
+}
+template <class T, class Other>
+void add_other(ModelInfo&, const Other&) {}  // no matter of the table
+
+template <class T>
 const ModelInfo& model_info() {
   static const ModelInfo info = [] {
     constexpr const auto& description = reflect::description_of<T>;
@@ -486,6 +529,7 @@ const ModelInfo& model_info() {
       built.width += built.base().width;
     }
     reflect::apply([&](const auto&... set) { (add_set<T>(built, set), ...); }, description.sets);
+    reflect::apply([&](const auto&... other) { (add_other<T>(built, other), ...); }, description.others);
     built.change_log = has_change_log<T>;
     finish_table(built);
     return built;

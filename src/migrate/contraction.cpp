@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <set>
+
+#include "migrate/diff.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+/// Tells apart what can be done while the release before still runs.
+class Contraction {
+ public:
+  Contraction(State state, Changes& changes) : state_(std::move(state)), changes_(changes) {
+    for (const auto& [module, operations] : changes_) {
+      for (const auto& operation : operations) note(operation, module);
+    }
+  }
+
+  Changes take() {
+    Changes behind;
+    for (auto& [module, operations] : changes_) {
+      std::vector<Operation> now;
+      std::vector<Operation> later;
+      for (auto& operation : operations) {
+        prepare(operation, now);
+        (waits(operation) ? later : now).push_back(std::move(operation));
+      }
+      operations = std::move(now);
+      if (!later.empty()) behind[module] = std::move(later);
+    }
+    std::erase_if(changes_, [](const auto& each) { return each.second.empty(); });
+    return behind;
+  }
+
+ private:
+  void note(const Operation& operation, const std::string& module) {
+    std::visit(Overloaded{
+                   [&](const RenameTable&) { state_.apply(operation, module); },
+                   [&](const RenameColumn&) { state_.apply(operation, module); },
+                   [&](const DropTable& op) { dropped_.insert(op.table); },
+                   [&](const DropColumn& op) { dropped_.insert(op.table + "." + op.column); },
+                   [&](const CreateIndex& op) { made_.insert(op.index.name); },
+                   [](const auto&) {},
+               },
+               operation);
+  }
+
+  bool waits(const Operation& operation) const {
+    if (loses_data(operation)) return true;
+    const auto* drop = std::get_if<DropIndex>(&operation);
+    if (!drop || made_.contains(drop->index)) return false;
+    // The old release still searches by it. What is unique would be in the way of the new one.
+    const auto& table = state_.table(drop->table);
+    const auto* index = find_index(table, drop->index);
+    return index && !index->unique && std::ranges::any_of(table.columns, [&](const orm::Column& column) {
+             return dropped_.contains(table.name + "." + column.name) && uses(*index, column.name);
+           });
+  }
+
+  /// What the new release does not know must not keep it from writing other rows, nor from deleting those
+  /// that are referred to.
+  void prepare(const Operation& operation, std::vector<Operation>& now) const {
+    if (const auto* drop = std::get_if<DropColumn>(&operation)) {
+      auto column = *find_column(state_.table(drop->table), drop->column);
+      if (column.generated) return;
+      const bool needed = !column.nullable && !column.default_value && !column.computed_default;
+      if (!needed && !refers(column)) return;
+      column.nullable = column.nullable || needed;
+      column.references.reset();
+      now.emplace_back(AlterColumn{drop->table, std::move(column)});
+    } else if (const auto* gone = std::get_if<DropTable>(&operation)) {
+      for (auto column : state_.table(gone->table).columns) {
+        if (!refers(column) || column.references->table == gone->table) continue;
+        column.references.reset();
+        now.emplace_back(AlterColumn{gone->table, std::move(column)});
+      }
+    }
+  }
+
+  bool refers(const orm::Column& column) const {
+    if (!column.references) return false;
+    const auto rule = column.references->on_delete;
+    return (rule == orm::OnDelete::restrict || rule == orm::OnDelete::do_nothing) &&
+           !dropped_.contains(column.references->table);
+  }
+
+  State state_;  ///< with the names of the new release
+  Changes& changes_;
+  std::set<std::string> dropped_;
+  std::set<std::string> made_;
+};
+
+}  // namespace
+
+Changes take_contraction(const State& state, Changes& changes) {
+  try {
+    return Contraction(state, changes).take();
+  } catch (const StateError&) {  // renames in a circle between modules: all of it is done at once
+    return {};
+  }
+}
+
+}  // namespace mpf::migrate
