@@ -89,6 +89,49 @@ TEST_CASE("a file that was edited, added or removed beside make is noticed befor
   });
 }
 
+TEST_CASE("merge takes the lines of both sides, with marks or without, and no edited file") {
+  test::run([] {
+    const test::Modules modules;
+    const auto folder = modules.folder("m");
+    const auto file = folder / "migrations.sum";
+    const auto make = [&](const char* column) {
+      auto table = person();
+      if (column != std::string()) table.columns.push_back(test::null_col(column));
+      Migrator(nullptr, {modules.models("m", {table})}).make();
+    };
+    make("");
+    const auto first = read_file(file);
+    make("ours");
+    const auto ours = read_file(file).substr(first.size());
+    const auto our_text = read_file(folder / "0002_add_ours.yaml");
+    std::filesystem::remove(folder / "0002_add_ours.yaml");
+    write_file_atomic(file, first);
+    make("theirs");
+    const auto theirs = read_file(file).substr(first.size());
+    write_file_atomic(folder / "0002_add_ours.yaml", our_text);
+    Migrator migrator(nullptr, {modules.models("m", {person()})});
+    const auto marked = first + "<<<<<<< HEAD\n" + ours + "=======\n" + theirs + ">>>>>>> theirs\n";
+    for (const auto& merged : {marked, first + ours + theirs, first + theirs + ours}) {
+      CAPTURE(merged);
+      write_file_atomic(file, merged);
+      CHECK(migrator.merge() == std::vector{file});
+      CHECK(migrator.merge().empty());
+    }
+    const auto good = read_file(file);
+    write_file_atomic(file, marked);
+    write_file_atomic(folder / "0002_add_ours.yaml", our_text + "# edited\n");
+    CHECK(test::contains(test::error_of([&] { migrator.merge(); }), "0002_add_ours.yaml was edited"));
+    std::filesystem::remove(folder / "0002_add_ours.yaml");
+    CHECK(test::contains(test::error_of([&] { migrator.merge(); }), "0002_add_ours.yaml is gone"));
+    write_file_atomic(folder / "0002_add_ours.yaml", our_text);
+    write_file_atomic(file, first + ours);
+    CHECK(test::contains(test::error_of([&] { migrator.merge(); }), "0002_add_theirs.yaml has no line here"));
+    write_file_atomic(file, marked);
+    migrator.merge();
+    CHECK(read_file(file) == good);
+  });
+}
+
 TEST_CASE("branches that touch different things merge by themselves, in both orders; others are named") {
   test::run([] {
     const test::Modules modules;
