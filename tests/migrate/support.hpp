@@ -160,9 +160,12 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
       "''), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') FROM pg_class c JOIN pg_policy p ON "
       "p.polrelid = c.oid WHERE " +
           ours);
+  // The sequence of an id keeps its name as well: it is told by its table.
   add("right",
-      "SELECT c.relname::text, r.grantee::regrole::text, r.privilege_type FROM pg_class c CROSS JOIN "
-      "aclexplode(c.relacl) r WHERE r.grantee <> c.relowner AND " +
+      "SELECT coalesce(t.relname, c.relname)::text, c.relkind::text, r.grantee::regrole::text, "
+      "r.privilege_type FROM pg_class c LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND "
+      "d.objid = c.oid AND c.relkind = 'S' AND d.refobjsubid > 0 LEFT JOIN pg_class t ON t.oid = d.refobjid "
+      "CROSS JOIN aclexplode(c.relacl) r WHERE r.grantee <> c.relowner AND " +
           ours);
   return result;
 }

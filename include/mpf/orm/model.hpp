@@ -303,19 +303,19 @@ constexpr bool entry_is_member() {
 }
 
 template <class T, class Base>
-inline constexpr bool extends_well = [] {
+consteval bool extends_well() {
   if constexpr (std::is_base_of_v<Base, T>) {
     return reflect::has_model<Base>;
   } else {
     return false;
   }
-}();
+}
 
 template <class T, class... Entries>
 constexpr auto model_fields(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
   const auto own = reflect::pick<is_field<Entries>...>(entries);
-  if constexpr (extends_well<T, Base>) {
+  if constexpr (extends_well<T, Base>()) {
     return reflect::concat(reflect::description_of<Base>.fields, own);
   } else if constexpr ((entry_is_member<&T::id, Entries>() || ...)) {
     return own;
@@ -333,7 +333,7 @@ template <class T, class... Entries>
 constexpr auto model_others(const reflect::Pack<Entries...>& entries) {
   using Base = typename BaseIn<Entries...>::type;
   const auto own = reflect::pick<is_other<Entries>...>(entries);
-  if constexpr (extends_well<T, Base>) {
+  if constexpr (extends_well<T, Base>()) {
     // The own base comes first, and is the one that counts.
     return reflect::concat(own, inherited(reflect::description_of<Base>.others));
   } else if constexpr (std::is_void_v<Base>) {
