@@ -1,0 +1,87 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+namespace mpf::test {
+
+/// A shell at which the program runs, with a folder of sources and a database.
+class MigrateShell {
+ public:
+  std::string out;     ///< of the last command
+  std::string errors;  ///< and what it wrote to standard error
+
+  MigrateShell() {
+    std::filesystem::create_directories(folder_ / "bin");
+    std::filesystem::create_symlink(MIGRATE_PROGRAM, folder_ / "bin/portal");
+    work_in("source");
+    database("data");
+    environment_["MPF_PROFILE"] = "prod";
+    environment_["GIT_AUTHOR_NAME"] = environment_["GIT_COMMITTER_NAME"] = "Tester";
+    environment_["GIT_AUTHOR_EMAIL"] = environment_["GIT_COMMITTER_EMAIL"] = "tester@example.test";
+    environment_["GIT_CONFIG_GLOBAL"] = environment_["GIT_CONFIG_SYSTEM"] = "/dev/null";
+  }
+
+  std::filesystem::path root() const { return folder_.path(); }
+  std::filesystem::path source() const { return environment_.at("SHELL_SOURCE"); }
+  std::filesystem::path migrations(const std::string& module = "content_item") const {
+    return source() / module / "migrations";
+  }
+
+  /// Sources in that folder from now on.
+  void work_in(const std::string& name) {
+    std::filesystem::create_directories(folder_ / name);
+    environment_["SHELL_SOURCE"] = (folder_ / name).string();
+  }
+  void models(const std::string& name) { environment_["SHELL_MODELS"] = name; }
+  void extension(bool there) { environment_["SHELL_EXTENSION"] = there ? "1" : ""; }
+  /// An SQLite database of that name, or the PostgreSQL of that address.
+  void database(const std::string& name) {
+    if (name.starts_with("postgres")) {
+      environment_["MPF_DATABASE__URL"] = name;
+      return;
+    }
+    std::filesystem::create_directories(folder_ / name);
+    environment_.erase("MPF_DATABASE__URL");
+    environment_["MPF_APPLICATION__DATA_FOLDER"] = (folder_ / name).string();
+  }
+
+  std::unique_ptr<Process> start(const std::string& command) {
+    const auto number = std::to_string(++runs_);
+    const auto line = "exec 2>" + (folder_ / ("errors-" + number)).string() +
+                      "; PATH=" + (folder_ / "bin").string() + ":$PATH; cd " + source().string() + "; " +
+                      command;
+    return std::make_unique<Process>(std::vector<std::string>{"sh", "-c", line}, environment_,
+                                     folder_ / ("out-" + number));
+  }
+
+  /// Exit code of a command line.
+  int run(const std::string& command) {
+    const auto process = start(command);
+    const auto code = process->wait(std::chrono::seconds(120));
+    out = process->output();
+    std::ostringstream text;
+    text << std::ifstream(folder_ / ("errors-" + std::to_string(runs_))).rdbuf();
+    errors = text.str();
+    REQUIRE_MESSAGE(code, command, ": still running: ", out);
+    return *code;
+  }
+
+  bool says(const std::string& words) const { return out.find(words) != std::string::npos; }
+  bool complains(const std::string& words) const { return errors.find(words) != std::string::npos; }
+
+ private:
+  TempDir folder_;
+  std::map<std::string, std::string> environment_;
+  int runs_ = 0;
+};
+
+}  // namespace mpf::test
