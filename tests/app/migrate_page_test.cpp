@@ -119,5 +119,5 @@ TEST_CASE("the page about migrations: each command prints what the page says") {
     CHECK(reader.run(part.command) == part.output);
     ++commands;
   }
-  CHECK(commands > 20);
+  CHECK(commands >= 20);
 }
