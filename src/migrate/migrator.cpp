@@ -196,6 +196,10 @@ class Migrator::Impl {
       State state;
       for (const auto& migration : graph.migrations()) {
         auto findings = migrate::lint(migration, state);
+        const auto module = std::ranges::find(modules_, migration.id.module, &ModuleModels::module);
+        if (module == modules_.end() || module->source_folder.empty()) {
+          std::erase_if(findings, [](const LintFinding& finding) { return !finding.refused; });
+        }
         std::ranges::move(findings, std::back_inserter(result));
       }
       return result;

@@ -96,7 +96,9 @@ Runner::Outcome Runner::run(const Prepared& work) {
   for (std::size_t i = 0; i < phases.size(); ++i) {
     const bool last = i + 1 == phases.size();
     const auto steps = phases[i];
-    if (i > 0) tell(&work, describe(work.operations[steps[0].operation].operation));
+    if (phases.size() > 1 && (i == 0 || phases[i - 1][0].operation != steps[0].operation)) {
+      tell(&work, describe(work.operations[steps[0].operation].operation));
+    }
     ran = (has_portions(steps) ? run_portions(work, steps[0], i, last) : run_phase(work, steps, i, last)) ||
           ran;
   }

@@ -7,7 +7,6 @@
 #include <mpf/base/text.hpp>
 
 #include "app/migrate_shell.hpp"
-#include "support/postgres.hpp"
 
 using namespace mpf;
 using test::MigrateShell;
@@ -47,16 +46,9 @@ std::vector<Part> parts_of(const std::string& page) {
   return parts;
 }
 
-/// The pages' commands at a shell, with a folder for each of the people and for production.
+/// The page's commands at a shell, with a folder for each of the people and for production.
 class Reader {
  public:
-  Reader() {
-    fiber::run([this] {
-      const auto options = test::Postgres::shared().fresh();
-      production_ = "postgres://postgres@127.0.0.1:" + std::to_string(options.port) + "/" + options.database;
-    });
-  }
-
   void follow(const std::string& directions) {
     for (auto each : split(directions, ';')) {
       const std::string one(trim(each));
@@ -100,7 +92,7 @@ class Reader {
 
  private:
   MigrateShell shell_;
-  std::string production_;
+  const std::string production_ = test::address_of(test::fresh_postgres());
 };
 
 }  // namespace

@@ -5,30 +5,9 @@
 #include <mpf/base/file.hpp>
 
 #include "app/migrate_shell.hpp"
-#include "support/postgres.hpp"
 
 using namespace mpf;
 using test::MigrateShell;
-
-namespace {
-
-std::string address_of(const db::PostgresOptions& options) {
-  return "postgres://postgres@127.0.0.1:" + std::to_string(options.port) + "/" + options.database;
-}
-
-db::PostgresOptions fresh_postgres() {
-  db::PostgresOptions options;
-  fiber::run([&] { options = test::Postgres::shared().fresh(); });
-  return options;
-}
-
-/// The first migration made and all applied.
-void begin(MigrateShell& shell) {
-  REQUIRE_MESSAGE(shell.run("portal migrate make") == 0, shell.errors);
-  REQUIRE_MESSAGE(shell.run("portal migrate apply") == 0, shell.errors);
-}
-
-}  // namespace
 
 TEST_CASE("every verb at a shell: what it prints, where, and how it ends") {
   MigrateShell shell;
@@ -91,7 +70,7 @@ TEST_CASE("every verb at a shell: what it prints, where, and how it ends") {
 
 TEST_CASE("wrong usage ends with 64, unknown names with 66 and what may be meant, on standard error") {
   MigrateShell shell;
-  begin(shell);
+  shell.make_and_apply();
   struct Wrong {
     std::string command;
     int code;
@@ -128,9 +107,9 @@ TEST_CASE("wrong usage ends with 64, unknown names with 66 and what may be meant
 TEST_CASE(
     "files that were edited, are gone or came out of order are refused with the command that mends it") {
   MigrateShell shell;
-  begin(shell);
+  shell.make_and_apply();
   shell.models("summary");
-  begin(shell);
+  shell.make_and_apply();
   const auto file = shell.migrations() / "0002_add_summary.yaml";
   const auto text = read_file(file);
   const auto refused = [&](const std::string& words) {
@@ -169,7 +148,7 @@ TEST_CASE(
 TEST_CASE("a module that is gone leaves a clear state") {
   MigrateShell shell;
   shell.extension(true);
-  begin(shell);
+  shell.make_and_apply();
   CHECK(shell.run("portal migrate show") == 0);
   CHECK(shell.says("shop.cart/0001_initial"));
   shell.extension(false);
@@ -185,98 +164,10 @@ TEST_CASE("a module that is gone leaves a clear state") {
   CHECK_FALSE(shell.says("shop.cart"));
 }
 
-TEST_CASE("two processes that apply at once, 50 times, on SQLite: both end well, each migration ran once") {
-  MigrateShell shell;
-  REQUIRE(shell.run("portal migrate make") == 0);
-  shell.models("both");
-  REQUIRE(shell.run("portal migrate make") == 0);
-  for (int round = 0; round < 50; ++round) {
-    CAPTURE(round);
-    shell.database("data" + std::to_string(round));
-    auto one = shell.start("portal migrate apply");
-    auto two = shell.start("portal migrate apply");
-    CHECK(one->wait(std::chrono::seconds(60)) == 0);
-    CHECK(two->wait(std::chrono::seconds(60)) == 0);
-    const auto both = one->output() + two->output();
-    CHECK(both.find("error") == std::string::npos);
-    if (round % 10 == 0) CHECK(shell.run("portal migrate check") == 0);
-  }
-}
-
-TEST_CASE("a release border at a shell: apply stops there on PostgreSQL, tells so, and goes on when told") {
-  MigrateShell shell;
-  shell.database(address_of(fresh_postgres()));
-  shell.models("both");
-  begin(shell);
-  shell.models("slim");
-  CHECK(shell.run("portal migrate make") == 0);
-  CHECK(shell.says(
-      "0003_drop_teaser.yaml\n  behind a release border: applied when no older release runs any more\n"));
-  CHECK(shell.run("portal migrate plan") == 0);
-  CHECK(shell.says("--- release border: "));
-  CHECK(shell.run("portal migrate apply --queue") == 0);
-  CHECK(shell.says("task 1 applies them"));
-  CHECK(shell.run("portal migrate apply") == 0);
-  CHECK(shell.says("1 migration applied\nbehind a release border: content.item/0003_drop_teaser\n"));
-  CHECK(shell.run("portal migrate show") == 0);
-  CHECK(shell.says("behind"));
-  CHECK(shell.run("portal migrate check") == 0);
-  CHECK(shell.says("waits behind a release border"));
-  CHECK(shell.run("portal migrate apply --past-border") == 0);
-  CHECK(shell.run("portal migrate check") == 0);
-  CHECK(shell.out == "models, files and tables agree\n");
-}
-
-TEST_CASE("a backfill runs as a task of a worker, killed and resumed, and tells how far it is") {
-  MigrateShell shell;
-  const auto options = fresh_postgres();
-  shell.database(address_of(options));
-  shell.models("both");
-  begin(shell);
-  const auto sql = [&](const std::string& text) {
-    std::string result;
-    fiber::run([&] { result = test::Postgres::shared().psql(options.database, text); });
-    while (result.ends_with('\n')) result.pop_back();
-    return result;
-  };
-  sql("INSERT INTO content_item (title, teaser, summary) SELECT 't' || n, 'x', '' FROM generate_series(1, "
-      "3000) n");
-  write_file_atomic(shell.migrations() / "0002_summaries.yaml",
-                    "migration:\n  module: content.item\n  name: \"0002_summaries\"\n  depends: "
-                    "[content.item/0001_initial]\n"
-                    "  border: true\noperations:\n  - backfill:\n      table: content_item\n      set: "
-                    "{summary: \"title\"}\n"
-                    "      where: \"summary = ''\"\n      batch: 10\n      pause_ms: 20\n");
-  REQUIRE(shell.run("portal migrate sum") == 0);
-  CHECK(shell.run("portal migrate apply --past-border --queue") == 0);
-  const auto filled = [&] { return std::stoi(sql("SELECT count(*) FROM content_item WHERE summary <> ''")); };
-  const auto progress = [&] {
-    return sql("SELECT progress_note FROM mpf_task WHERE name = 'mpf.migrate.apply'");
-  };
-  auto worker = shell.start("exec portal --set task.lease=2s --set task.heartbeat=500ms worker");
-  const auto until = [&](const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!done() && !worker->ended() && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return done();
-  };
-  REQUIRE_MESSAGE(until([&] { return filled() > 100 && !progress().empty(); }), worker->output());
-  CHECK(progress().find("content.item/0002_summaries: backfill content_item") == 0);
-  worker->kill(SIGKILL);
-  const int first = filled();
-  CHECK(first < 3000);
-  worker = shell.start("exec portal --set task.lease=2s --set task.heartbeat=500ms worker");
-  REQUIRE_MESSAGE(until([&] { return filled() == 3000; }), worker->output());
-  REQUIRE(
-      until([&] { return sql("SELECT count(*) FROM mpf_migration WHERE name = '0002_summaries'") == "1"; }));
-  worker->kill(SIGTERM);
-}
-
 TEST_CASE("progress of long work: lines in a log") {
   MigrateShell shell;
   shell.models("both");
-  begin(shell);
+  shell.make_and_apply();
   write_file_atomic(
       shell.migrations() / "0002_rows.yaml",
       "migration:\n  module: content.item\n  name: \"0002_rows\"\n  depends: [content.item/0001_initial]\n"

@@ -8,10 +8,23 @@
 #include <sstream>
 #include <string>
 
+#include "support/postgres.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mpf::test {
+
+/// An empty database.
+inline db::PostgresOptions fresh_postgres() {
+  db::PostgresOptions options;
+  fiber::run([&] { options = Postgres::shared().fresh(); });
+  return options;
+}
+
+/// What a program's settings call it.
+inline std::string address_of(const db::PostgresOptions& options) {
+  return "postgres://postgres@127.0.0.1:" + std::to_string(options.port) + "/" + options.database;
+}
 
 /// A shell at which the program runs, with a folder of sources and a database.
 class MigrateShell {
@@ -73,6 +86,12 @@ class MigrateShell {
     errors = text.str();
     REQUIRE_MESSAGE(code, command, ": still running: ", out);
     return *code;
+  }
+
+  /// What the models ask for.
+  void make_and_apply() {
+    REQUIRE_MESSAGE(run("portal migrate make") == 0, errors);
+    REQUIRE_MESSAGE(run("portal migrate apply") == 0, errors);
   }
 
   bool says(const std::string& words) const { return out.find(words) != std::string::npos; }

@@ -13,16 +13,17 @@
 
 namespace mpf::test {
 
-/// Kills its process before the statement of that number.
+/// Kills its process before the write or commit of that number. Reads do not count: a kill before one leaves
+/// the same database as a kill before the next write.
 class KillingDatabase final : public db::Database {
  public:
-  KillingDatabase(std::unique_ptr<db::Database> inner, int statements)
-      : inner_(std::move(inner)), statements_(statements) {}
+  KillingDatabase(std::unique_ptr<db::Database> inner, int writes)
+      : inner_(std::move(inner)), writes_(writes) {}
 
   db::Dialect dialect() const noexcept override { return inner_->dialect(); }
   std::string description() const override { return inner_->description(); }
   std::uint64_t execute(const db::Statement& statement, const db::RowSink& on_row) override {
-    count();
+    if (statement.access == db::Access::write) count();
     return inner_->execute(statement, on_row);
   }
   std::uint64_t bulk_insert(const db::BulkInsert& insert) override {
@@ -30,13 +31,12 @@ class KillingDatabase final : public db::Database {
     return inner_->bulk_insert(insert);
   }
   void execute_script(std::string_view sql) override {
-    count();
+    if (writes(sql)) count();
     inner_->execute_script(sql);
   }
   void execute_long(std::string_view sql) override {
     count();
     inner_->execute_long(sql);
-    count();
   }
   db::Transaction* current() const noexcept override { return inner_->current(); }
   std::uint64_t change_counter() override { return inner_->change_counter(); }
@@ -45,18 +45,25 @@ class KillingDatabase final : public db::Database {
  protected:
   void run_transaction(const std::function<void(db::Transaction&)>& body,
                        db::TransactionOptions options) override {
-    count();
-    inner_->transaction([&](db::Transaction& tx) { body(tx); }, options);
-    count();
+    inner_->transaction(
+        [&](db::Transaction& tx) {
+          body(tx);
+          if (!options.read_only) count();
+        },
+        options);
   }
 
  private:
+  static bool writes(std::string_view script) {
+    return !script.starts_with("SET ") && !script.starts_with("SELECT ") && !script.starts_with("PRAGMA ");
+  }
+
   void count() {
-    if (--statements_ < 0) ::kill(::getpid(), SIGKILL);
+    if (--writes_ < 0) ::kill(::getpid(), SIGKILL);
   }
 
   const std::unique_ptr<db::Database> inner_;
-  int statements_;
+  int writes_;
 };
 
 }  // namespace mpf::test

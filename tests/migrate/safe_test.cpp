@@ -63,15 +63,15 @@ struct Changes {
   }
 };
 
-/// Runs the body in a process of its own that is killed before a statement; whether it was.
-bool killed_at(const db::PostgresOptions& options, int statements,
+/// Runs the body in a process of its own that is killed before a write; whether it was.
+bool killed_at(const db::PostgresOptions& options, int writes,
                const std::function<void(db::Database&)>& body) {
   const auto child = ::fork();
   if (child == 0) {
     int code = 0;
     try {
       test::run([&] {
-        test::KillingDatabase database(db::open_postgres(options), statements);
+        test::KillingDatabase database(db::open_postgres(options), writes);
         body(database);
       });
     } catch (const std::exception& e) {
@@ -138,7 +138,7 @@ TEST_CASE("tables that are used are changed step by step, forward and back, with
   });
 }
 
-TEST_CASE("killed before any statement on PostgreSQL, apply goes on from there") {
+TEST_CASE("killed before any write on PostgreSQL, apply goes on from there") {
   const Changes changes;
   changes.make();
   const auto model = model_database(changes, false);
@@ -163,7 +163,7 @@ TEST_CASE("killed before any statement on PostgreSQL, apply goes on from there")
   CHECK(points > 30);
 }
 
-TEST_CASE("killed before any statement on PostgreSQL, rollback goes on from there") {
+TEST_CASE("killed before any write on PostgreSQL, rollback goes on from there") {
   const Changes changes;
   changes.make();
   const auto model = model_database(changes, true);

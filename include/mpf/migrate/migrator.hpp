@@ -137,8 +137,8 @@ struct MigrationProgress {
   bool backward = false;
   std::size_t done = 0;
   std::size_t total = 0;
-  /// Of migrations that take several steps: the one about to be run, else empty. Steps on many rows tell
-  /// again and again how far they are.
+  /// Of migrations that take several steps: the operation about to be run, else empty. Those on many rows
+  /// tell again and again how far they are.
   std::string step = {};
   std::int64_t rows_done = 0;
   std::int64_t rows_total = 0;
@@ -232,7 +232,8 @@ class Migrator {
   /// The SQL of one migration (`name` may be the beginning of its name), forward or backward.
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward = false);
 
-  /// What is unsafe in all migrations, those operations excepted that say their reason.
+  /// What is unsafe in all migrations, those operations excepted that say their reason. Mere advice is left
+  /// out where nobody could follow it: on modules without a source folder.
   std::vector<LintFinding> lint();
 
   /// Compares models with files, files with history, and the tables with what the applied migrations make of
