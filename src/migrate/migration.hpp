@@ -46,7 +46,6 @@ std::string write_migration(const MigrationText& migration);
 
 /// Stable names of enumerations in files.
 std::string_view type_to_text(orm::ColumnType type) noexcept;
-std::string_view element_to_text(orm::ElementType type) noexcept;
 
 /// True for "0001_initial".
 bool is_migration_name(std::string_view name) noexcept;

@@ -1,42 +1,24 @@
 #include <algorithm>
-#include <array>
+
+#include <mpf/base/enum.hpp>
 
 #include "migrate/sql_text.hpp"
 #include "migrate/yaml_reader.hpp"
-#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
 namespace {
 
-using orm::ColumnType;
-using orm::ElementType;
-using orm::IndexMethod;
-using orm::OnDelete;
-
-constexpr std::array column_types{
-    ColumnType::boolean, ColumnType::smallint, ColumnType::integer, ColumnType::bigint, ColumnType::float4,
-    ColumnType::real,    ColumnType::decimal,  ColumnType::text,    ColumnType::bytes,  ColumnType::timestamp,
-    ColumnType::date,    ColumnType::duration, ColumnType::uuid,    ColumnType::json,   ColumnType::network,
-    ColumnType::array,   ColumnType::range,    ColumnType::id};
-constexpr std::array element_types{ElementType::boolean, ElementType::integer, ElementType::real,
-                                   ElementType::text,    ElementType::uuid,    ElementType::timestamp,
-                                   ElementType::date};
-constexpr std::array methods{IndexMethod::btree, IndexMethod::gin, IndexMethod::gist, IndexMethod::hash,
-                             IndexMethod::brin};
-constexpr std::array on_deletes{OnDelete::restrict, OnDelete::cascade, OnDelete::set_null,
-                                OnDelete::set_default, OnDelete::do_nothing};
-
-/// One of a list of words.
-template <class List, class ToText>
-auto read_word(const YamlReader& reader, const std::string& key, const List& list, ToText to_text) {
+/// The enumerator that is called by the word.
+template <ScopedEnum E>
+E read_word(const YamlReader& reader, const std::string& key,
+            std::string_view (*name_of)(E) noexcept = enum_name<E>) {
   const auto word = reader.text(key);
-  const auto found = std::ranges::find(list, word, to_text);
-  if (found == list.end()) {
-    std::vector<std::string_view> known;
-    for (const auto each : list) known.push_back(to_text(each));
-    reader.unknown(reader.need(key), key, word, known);
+  std::vector<std::string_view> known;
+  for (const auto& entry : enum_entries<E>()) {
+    if (name_of(entry.value) == word) return entry.value;
+    known.push_back(name_of(entry.value));
   }
-  return *found;
+  reader.unknown(reader.need(key), key, word, known);
 }
 
 orm::SqlText read_sql_text(const YamlReader& reader, const YAML::Node& node, const std::string& key) {
@@ -69,7 +51,7 @@ orm::Reference read_reference(const YamlReader& column) {
     reference.table = column.name("references");
   }
   if (column.find("on_delete")) {
-    reference.on_delete = read_word(column, "on_delete", on_deletes, orm::ddl::on_delete_name);
+    reference.on_delete = read_word<orm::OnDelete>(column, "on_delete");
   }
   return reference;
 }
@@ -79,11 +61,11 @@ orm::Column read_column(const YamlReader& reader) {
                 "computed_default", "generated", "references", "on_delete", "order"});
   orm::Column column;
   column.name = reader.name("name");
-  column.type = read_word(reader, "type", column_types, type_to_text);
+  column.type = read_word<orm::ColumnType>(reader, "type", type_to_text);
   if (reader.find("scale")) {
     column.scale = static_cast<int>(std::min<std::size_t>(reader.number("scale", 0), 99));
   }
-  if (reader.find("of")) column.element = read_word(reader, "of", element_types, element_to_text);
+  if (reader.find("of")) column.element = read_word<orm::ElementType>(reader, "of");
   column.nullable = reader.flag("nullable");
   column.primary_key = reader.flag("primary_key");
   if (reader.find("max_length")) column.max_length = reader.number("max_length", 1);
@@ -116,7 +98,7 @@ orm::Index read_index(const YamlReader& reader) {
   }
   if (reader.find("descending")) index.descending = reader.list("descending");
   index.nulls_equal = reader.flag("nulls_equal");
-  if (reader.find("method")) index.method = read_word(reader, "method", methods, orm::ddl::method_name);
+  if (reader.find("method")) index.method = read_word<orm::IndexMethod>(reader, "method");
   index.where = find_sql_text(reader, "where");
   return index;
 }

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
 
+#include <mpf/base/enum.hpp>
 #include <mpf/base/text.hpp>
 
 #include "migrate/migration.hpp"
-#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
 namespace {
@@ -73,7 +73,7 @@ std::string reference(const orm::Reference& to) {
 std::string column(const orm::Column& c) {
   auto text = "{name: " + scalar(c.name) + ", type: " + std::string(type_to_text(c.type));
   if (c.type == orm::ColumnType::decimal) text += ", scale: " + std::to_string(c.scale);
-  if (c.element) text += ", of: " + std::string(element_to_text(*c.element));
+  if (c.element) text += ", of: " + std::string(enum_name(*c.element));
   if (c.primary_key) text += ", primary_key: true";
   if (c.nullable) text += ", nullable: true";
   if (c.max_length) text += ", max_length: " + std::to_string(*c.max_length);
@@ -86,7 +86,7 @@ std::string column(const orm::Column& c) {
     const auto& to = *c.references;
     text += ", references: ";
     text += reference(to);
-    text += ", on_delete: " + std::string(orm::ddl::on_delete_name(to.on_delete));
+    text += ", on_delete: " + std::string(enum_name(to.on_delete));
   }
   return text + "}";
 }
@@ -102,8 +102,7 @@ std::string index(const orm::Index& i) {
   if (!i.descending.empty()) text += ", descending: " + list(i.descending);
   if (i.unique) text += ", unique: true";
   if (i.nulls_equal) text += ", nulls_equal: true";
-  if (i.method != orm::IndexMethod::btree)
-    text += ", method: " + std::string(orm::ddl::method_name(i.method));
+  if (i.method != orm::IndexMethod::btree) text += ", method: " + std::string(enum_name(i.method));
   if (i.where) text += ", where: " + sql_text(*i.where);
   return text + "}";
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <mpf/base/enum.hpp>
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
 
@@ -179,38 +180,6 @@ std::vector<ColumnCheck> checks(std::string_view table, const Column& column, Di
   return result;
 }
 
-std::string_view on_delete_name(OnDelete rule) noexcept {
-  switch (rule) {
-    case OnDelete::restrict:
-      return "restrict";
-    case OnDelete::cascade:
-      return "cascade";
-    case OnDelete::set_null:
-      return "set_null";
-    case OnDelete::set_default:
-      return "set_default";
-    case OnDelete::do_nothing:
-      return "do_nothing";
-  }
-  return {};
-}
-
-std::string_view method_name(IndexMethod method) noexcept {
-  switch (method) {
-    case IndexMethod::btree:
-      return "btree";
-    case IndexMethod::gin:
-      return "gin";
-    case IndexMethod::gist:
-      return "gist";
-    case IndexMethod::hash:
-      return "hash";
-    case IndexMethod::brin:
-      return "brin";
-  }
-  return {};
-}
-
 namespace {
 
 std::string_view action(OnDelete rule) {
@@ -329,7 +298,7 @@ std::string index_part(const Table& table, const Index& index, const std::string
 std::string create_index(const Table& table, const Index& index, Dialect dialect) {
   std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
   sql += quote(index.name) + " ON " + quote(table.name);
-  if (index.method != IndexMethod::btree) sql += " USING " + std::string(method_name(index.method));
+  if (index.method != IndexMethod::btree) sql += " USING " + std::string(enum_name(index.method));
   sql += " (";
   bool first = true;
   const auto add = [&](const std::string& part) {

@@ -52,10 +52,6 @@ std::vector<ColumnCheck> checks(std::string_view table, const Column& column, db
 /// "title" text NOT NULL DEFAULT '' CONSTRAINT … CHECK (…)
 std::string column(std::string_view table, const Column& column, db::Dialect dialect);
 
-/// "set_null", "gin": how descriptions and files call them.
-std::string_view on_delete_name(OnDelete rule) noexcept;
-std::string_view method_name(IndexMethod method) noexcept;
-
 /// FOREIGN KEY ("site_id", "author_id") REFERENCES "user" ("site_id", "id") ON DELETE SET NULL ("author_id")
 std::string foreign_key(const Column& column, db::Dialect dialect);
 

@@ -1,18 +1,17 @@
 #include "orm/relations.hpp"
+#include "orm/secured_database.hpp"
 
 namespace mpf::test {
 namespace {
 
 /// Notes which statements ask for a stream, and how many rows went by when the reader left.
-class SpyingDatabase final : public db::Database {
+class SpyingDatabase final : public orm::detail::ForwardingDatabase {
  public:
-  explicit SpyingDatabase(db::Database& inner) : inner_(inner) {}
+  using ForwardingDatabase::ForwardingDatabase;
 
   std::size_t rows = 0;
   std::vector<bool> streams;
 
-  db::Dialect dialect() const noexcept override { return inner_.dialect(); }
-  std::string description() const override { return inner_.description(); }
   std::uint64_t execute(const db::Statement& statement, const db::RowSink& on_row) override {
     streams.push_back(statement.stream);
     return inner_.execute(statement, [&](const db::Row& row) {
@@ -20,20 +19,6 @@ class SpyingDatabase final : public db::Database {
       on_row(row);
     });
   }
-  std::uint64_t bulk_insert(const db::BulkInsert& insert) override { return inner_.bulk_insert(insert); }
-  void execute_script(std::string_view sql) override { inner_.execute_script(sql); }
-  db::Transaction* current() const noexcept override { return inner_.current(); }
-  std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void ping() override { inner_.ping(); }
-
- protected:
-  void run_transaction(const std::function<void(db::Transaction&)>& body,
-                       db::TransactionOptions options) override {
-    inner_.transaction([&](db::Transaction& tx) { body(tx); }, options);
-  }
-
- private:
-  db::Database& inner_;
 };
 
 }  // namespace
