@@ -158,7 +158,12 @@ sqlite3_stmt* Connection::prepare(std::string_view sql) {
     cache_.pop_back();
   }
   cache_.push_front({std::string(sql), std::move(statement)});
-  by_sql_.emplace(cache_.front().sql, cache_.begin());
+  try {
+    by_sql_.emplace(cache_.front().sql, cache_.begin());
+  } catch (...) {
+    cache_.pop_front();
+    throw;
+  }
   return cache_.front().statement.get();
 }
 
@@ -216,9 +221,9 @@ std::int64_t Connection::number(const char* sql) {
 
 bool Connection::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
-void Connection::return_to_savepoint(const std::string& name) noexcept {
+void Connection::return_to_savepoint(const char* undo) noexcept {
   if (!in_transaction()) return;
-  if (!run_undisturbed("ROLLBACK TO " + name + "; RELEASE " + name)) roll_back();
+  if (!run_undisturbed(undo)) roll_back();
 }
 
 void Connection::roll_back() noexcept {
@@ -227,10 +232,10 @@ void Connection::roll_back() noexcept {
   lost_ = in_transaction();
 }
 
-bool Connection::run_undisturbed(const std::string& sql) noexcept {
+bool Connection::run_undisturbed(const char* sql) noexcept {
   const auto* const abort = std::exchange(abort_, nullptr);
   sqlite3_progress_handler(handle_.get(), 0, nullptr, nullptr);
-  const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   sqlite3_progress_handler(
       handle_.get(), progress_steps, [](void* self) { return static_cast<Connection*>(self)->progress(); },
       this);

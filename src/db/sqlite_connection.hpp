@@ -53,9 +53,9 @@ class Connection {
   /// ROLLBACK where that is needed. If even that fails the connection is lost.
   void roll_back() noexcept;
 
-  /// ROLLBACK TO and RELEASE, unless SQLite has rolled everything back. If that fails so does all the rest:
-  /// the transaction is rolled back.
-  void return_to_savepoint(const std::string& name) noexcept;
+  /// Runs `undo` ("ROLLBACK TO x; RELEASE x"), unless SQLite has rolled everything back. If that fails so
+  /// does all the rest: the transaction is rolled back.
+  void return_to_savepoint(const char* undo) noexcept;
 
   /// Not to be used any more, but for being destroyed.
   bool lost() const noexcept { return lost_; }
@@ -96,7 +96,7 @@ class Connection {
   void check(int code, std::string_view sql);
   [[noreturn]] void fail(int code, std::string_view sql);
   /// Whatever wants it to stop.
-  bool run_undisturbed(const std::string& sql) noexcept;
+  bool run_undisturbed(const char* sql) noexcept;
   int progress() noexcept;
   int wait_for_lock(int attempt) noexcept;
 

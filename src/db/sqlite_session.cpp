@@ -71,8 +71,8 @@ void SqliteSession::release_savepoint(int depth) {
 void SqliteSession::return_to_savepoint(int depth) noexcept {
   if (ended_by_) return;
   const fiber::ShieldScope shield;
-  const Statement undo{"ROLLBACK TO " + savepoint(depth), {}, Access::read};
   try {
+    const Statement undo{"ROLLBACK TO " + savepoint(depth), {}, Access::read};
     if (reader_) {
       reader_->run(undo, {});
     } else {
@@ -132,7 +132,7 @@ std::uint64_t SqliteSession::bulk_insert(const BulkInsert& insert) {
       try {
         rows = connection.insert_rows(insert);
       } catch (...) {
-        connection.return_to_savepoint("mpf_bulk");
+        connection.return_to_savepoint("ROLLBACK TO mpf_bulk; RELEASE mpf_bulk");
         throw;
       }
       connection.script("RELEASE mpf_bulk");

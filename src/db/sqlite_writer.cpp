@@ -23,10 +23,11 @@ Writer::~Writer() {
 }
 
 void Writer::call(const std::function<void(Connection&)>& work) {
-  Job job{work, {}, {}, {}, false};
+  Job job{work};
   {
     const std::scoped_lock lock(mutex_);
-    jobs_.push_back(&job);
+    (last_ ? last_->next : first_) = &job;
+    last_ = &job;
   }
   wake_.notify_one();
   std::exception_ptr ended_by;
@@ -64,13 +65,14 @@ void Writer::perform(Job& job) noexcept {
 void Writer::loop() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) {
+    wake_.wait(lock, [&] { return stopping_ || first_; });
+    if (!first_) {
       connection_.reset();
       return;
     }
-    Job& job = *jobs_.front();
-    jobs_.pop_front();
+    Job& job = *first_;
+    first_ = job.next;
+    if (!first_) last_ = nullptr;
     lock.unlock();
     perform(job);
     job.waiter.wake();  // the job may be gone after this

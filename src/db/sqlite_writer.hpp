@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -40,6 +39,7 @@ class Writer {
     std::atomic<bool> abort{false};
     std::exception_ptr error;
     bool interrupted = false;
+    Job* next = nullptr;
   };
 
   void loop();
@@ -49,7 +49,8 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Job*> jobs_;
+  Job* first_ = nullptr;  ///< a list through the jobs themselves: a rollback must not need memory
+  Job* last_ = nullptr;
   bool stopping_ = false;
   std::thread thread_;
 };
