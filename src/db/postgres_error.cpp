@@ -57,9 +57,9 @@ std::string_view sqlstate_of(const pg_result* result) noexcept {
   return state ? state : "";
 }
 
-std::string last_error(const pg_conn* connection) {
+std::string_view last_error(const pg_conn* connection) noexcept {
   const std::string_view text = trim(PQerrorMessage(connection));
-  return std::string(text.substr(0, text.find('\n')));
+  return text.substr(0, text.find('\n'));
 }
 
 void throw_error(const pg_result* result, const std::string& where, std::string_view sql) {

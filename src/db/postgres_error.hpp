@@ -16,7 +16,7 @@ inline constexpr std::string_view query_canceled = "57014", stale_plan = "0A000"
 }
 
 /// What libpq says last about a connection, in one line: after a loss it repeats itself.
-std::string last_error(const pg_conn* connection);
+std::string_view last_error(const pg_conn* connection) noexcept;
 
 /// Throws what an error result stands for (see error.hpp). `where` is the database's description.
 [[noreturn]] void throw_error(const pg_result* result, const std::string& where, std::string_view sql);

@@ -17,6 +17,10 @@ namespace mpf::db::postgres {
 
 using fiber::SteadyClock;
 
+namespace {
+constexpr std::string_view no_memory_to_watch = "no memory to watch its socket";
+}
+
 Link::Link(fiber::Loop& loop, ConnectionHandle connection, std::shared_ptr<const PostgresOptions> options,
            std::string where)
     : loop_(loop),
@@ -43,7 +47,7 @@ void Link::close() noexcept {
   break_off("the database was closed");
 }
 
-void Link::break_off(const std::string& why) noexcept {
+void Link::break_off(std::string_view why) noexcept {
   if (broken_) return;
   broken_ = true;
   try {
@@ -184,9 +188,8 @@ Request& Link::put(std::span<const std::string> before, std::string_view sql,
     }
   }
   if (!sent || !end_request(request, last)) {
-    const std::string why = last_error(connection_.get());
     forget(request);
-    break_off(why);
+    break_off(last_error(connection_.get()));
     throw_lost(sql);
   }
   in_batch_ = !last;
@@ -247,9 +250,10 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
 
 /// Nobody waits for it.
 void Link::deallocate_evicted(bool sync) {
-  for (const std::string& name : statements_.take_evicted()) {
+  while (statements_.has_evicted()) {
+    const std::string sql = "DEALLOCATE " + statements_.first_evicted();
     Request& request = take_request();
-    const std::string sql = "DEALLOCATE " + name;
+    statements_.forget_evicted();
     request.commands = 1;
     if (PQsendQueryParams(connection_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1 ||
         !end_request(request, sync)) {
@@ -259,7 +263,7 @@ void Link::deallocate_evicted(bool sync) {
   }
 }
 
-void Link::flush() {
+void Link::flush() noexcept {
   const int left = PQflush(connection_.get());
   if (left < 0) {
     break_off(last_error(connection_.get()));
@@ -268,29 +272,37 @@ void Link::flush() {
   }
 }
 
-void Link::watch_reads() {
-  descriptor_.async_wait(Descriptor::wait_read,
-                         [self = shared_from_this()](const boost::system::error_code& error) {
-                           if (error || self->broken_) return;
-                           self->on_readable();
-                           if (!self->broken_) self->watch_reads();
-                         });
+void Link::watch_reads() noexcept {
+  try {
+    descriptor_.async_wait(Descriptor::wait_read,
+                           [self = shared_from_this()](const boost::system::error_code& error) {
+                             if (error || self->broken_) return;
+                             self->on_readable();
+                             if (!self->broken_) self->watch_reads();
+                           });
+  } catch (...) {  // nobody would notice what comes
+    break_off(no_memory_to_watch);
+  }
 }
 
-void Link::watch_writes() {
-  writing_ = true;
-  descriptor_.async_wait(Descriptor::wait_write,
-                         [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->writing_ = false;
-                           if (error || self->broken_) return;
-                           if (Completion* const waiting = std::exchange(self->socket_waiter_, nullptr)) {
-                             waiting->finish_one();
-                           }
-                           self->flush();
-                         });
+void Link::watch_writes() noexcept {
+  try {
+    descriptor_.async_wait(Descriptor::wait_write,
+                           [self = shared_from_this()](const boost::system::error_code& error) {
+                             self->writing_ = false;
+                             if (error || self->broken_) return;
+                             if (Completion* const waiting = std::exchange(self->socket_waiter_, nullptr)) {
+                               waiting->finish_one();
+                             }
+                             self->flush();
+                           });
+    writing_ = true;
+  } catch (...) {
+    break_off(no_memory_to_watch);
+  }
 }
 
-void Link::on_readable() {
+void Link::on_readable() noexcept {
   if (PQconsumeInput(connection_.get()) != 1) {
     if (!plain_) drain();  // what came before the end: mostly the reason
     if (!broken_) break_off(last_error(connection_.get()));
@@ -341,7 +353,7 @@ void Link::accept(Request& request, Result result) {
     case PGRES_FATAL_ERROR:
       if (PQstatus(connection_.get()) == CONNECTION_BAD && sqlstate_of(result.get()).empty()) {
         const std::string_view why = trim(PQresultErrorMessage(result.get()));
-        break_off(std::string(why.substr(0, why.find('\n'))));
+        break_off(why.substr(0, why.find('\n')));
         return;
       }
       if (!request.result || PQresultStatus(request.result.get()) != PGRES_FATAL_ERROR) {
@@ -512,7 +524,7 @@ bool Link::in_transaction() const noexcept {
   return connection_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE;
 }
 
-void Link::look_at_the_clock(fiber::TimePoint now) {
+void Link::look_at_the_clock(fiber::TimePoint now) noexcept {
   if (!head_ || plain_ || options_->statement_timeout.count() == 0) return;
   if (now - head_->since > options_->statement_timeout + options_->answer_grace) {
     break_off("no answer came in time");

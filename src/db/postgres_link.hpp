@@ -137,8 +137,8 @@ class Link : public std::enable_shared_from_this<Link> {
   const std::string& loss() const noexcept { return loss_; }
 
   /// Breaks it when nothing has come for too long. Now and then.
-  void look_at_the_clock(fiber::TimePoint now);
-  void break_off(const std::string& why) noexcept;
+  void look_at_the_clock(fiber::TimePoint now) noexcept;
+  void break_off(std::string_view why) noexcept;
 
  private:
   using Descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
@@ -149,13 +149,13 @@ class Link : public std::enable_shared_from_this<Link> {
   Request& put(std::span<const std::string> before, std::string_view sql, const std::vector<Param>& params,
                Completion& completion, Purpose purpose, bool last);
   bool end_request(Request& request, bool sync);
-  void watch_reads();
-  void watch_writes();
-  void on_readable();
+  void watch_reads() noexcept;
+  void watch_writes() noexcept;
+  void on_readable() noexcept;
   void drain();
   void accept(Request& request, Result result);
   void finish_head() noexcept;
-  void flush();
+  void flush() noexcept;
   void send_statement(Request& request, CachedStatement& statement, const std::vector<Param>& params);
   void deallocate_evicted(bool sync);
   void abandon(Request& request) noexcept;

@@ -202,6 +202,7 @@ bool LoopPool::start_attempt(const std::shared_ptr<Attempt>& attempt, Links& to)
       attempt->link = std::make_shared<Link>(self->loop_, std::move(handle), self->options_, self->where());
       if (self->closed_) throw ConnectionLost(self->where() + " has been closed");
       attempt->link->open(*self);
+      if (attempt->link->broken()) throw ConnectionLost(self->where() + ": " + attempt->link->loss());
       to.push_back(attempt->link);
       self->pause_ = milliseconds(0);
       self->next_attempt_ = {};

@@ -173,10 +173,10 @@ Variant& CachedStatement::variant(const std::vector<Param>& params) {
   for (Variant& each : variants) {
     if (each.fits(params)) return each;
   }
-  Variant& made = variants.emplace_back();
+  Variant made;
   made.types.reserve(params.size());
   for (const Param& each : params) made.types.push_back(oid_of(each));
-  return made;
+  return variants.emplace_back(std::move(made));
 }
 
 CachedStatement& StatementCache::find(std::string_view sql) {
@@ -199,6 +199,7 @@ void StatementCache::evict() {
   for (auto oldest = std::prev(used_.end());; --oldest) {
     const auto busy = [](const Variant& v) { return v.users > 0 || v.state == Variant::State::preparing; };
     if (std::ranges::none_of(oldest->variants, busy)) {
+      evicted_.reserve(evicted_.size() + oldest->variants.size());  // a name is taken away once and for all
       for (Variant& each : oldest->variants) {
         if (each.state == Variant::State::prepared) evicted_.push_back(std::move(each.name));
       }

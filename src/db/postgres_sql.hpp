@@ -64,9 +64,10 @@ class StatementCache {
 
   CachedStatement& find(std::string_view sql);
 
-  /// Prepared statements that fell out since the last call.
-  std::vector<std::string> take_evicted() noexcept { return std::exchange(evicted_, {}); }
+  /// Names of prepared statements that fell out and that the server still has.
   bool has_evicted() const noexcept { return !evicted_.empty(); }
+  const std::string& first_evicted() const noexcept { return evicted_.back(); }
+  void forget_evicted() noexcept { evicted_.pop_back(); }
 
  private:
   void evict();

@@ -65,7 +65,17 @@ void OpenTransaction::run_before_commit() {
   }
 }
 
-void OpenTransaction::hand_over() {
+void OpenTransaction::prepare_hand_over() {
+  const auto make_room = [](const auto& from, auto& to) {
+    const std::size_t needed = from.size() + to.size();
+    if (to.capacity() < needed) to.reserve(std::max(needed, 2 * to.capacity()));
+  };
+  make_room(on_commit_, outer_->on_commit_);
+  make_room(on_rollback_, outer_->on_rollback_);
+  make_room(before_commit_, outer_->before_commit_);
+}
+
+void OpenTransaction::hand_over() noexcept {
   const auto append = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
     from.clear();
@@ -116,6 +126,7 @@ void run_savepoint(std::shared_ptr<OpenTransaction> outer, const CurrentTransact
   try {
     const auto scope = current.set(transaction);
     body(*transaction);
+    transaction->prepare_hand_over();
     session.release_savepoint(transaction->depth());
   } catch (...) {
     error = std::current_exception();

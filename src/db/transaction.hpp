@@ -63,8 +63,10 @@ class OpenTransaction final : public Transaction, public fiber::WaitWatch {
   Session& session() noexcept { return session_; }
 
   void run_before_commit();
-  /// A released savepoint's hooks become those of what is around it.
-  void hand_over();
+  /// A released savepoint's hooks become those of what is around it; memory for that is taken before, while
+  /// the savepoint can still be rolled back.
+  void prepare_hand_over();
+  void hand_over() noexcept;
   Hooks take_on_commit() noexcept { return std::move(on_commit_); }
   Hooks take_on_rollback() noexcept { return std::move(on_rollback_); }
 

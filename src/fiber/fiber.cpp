@@ -36,8 +36,13 @@ StateRef spawn(Runtime* runtime, std::unique_ptr<Body> body, SpawnOptions option
   state->name = std::move(options.name);
   if (const State* const spawner = options.inherit ? governing_state_if_any() : nullptr) {
     state->deadline = spawner->deadline;
-    std::copy_if(spawner->locals.begin(), spawner->locals.end(), std::back_inserter(state->locals),
-                 [](const auto& local) { return local.inherited; });
+    try {
+      std::copy_if(spawner->locals.begin(), spawner->locals.end(), std::back_inserter(state->locals),
+                   [](const auto& local) { return local.inherited; });
+    } catch (...) {
+      loop.drop_state(*state);
+      throw;
+    }
   }
   retain(*state);
   StateRef handle(state);

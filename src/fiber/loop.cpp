@@ -36,6 +36,11 @@ State* Loop::Impl::make_state() {
   }
 }
 
+void Loop::Impl::drop_state(State& state) noexcept {
+  if (live_.fetch_sub(1, std::memory_order_acq_rel) == closed + 1) runtime.loop_drained();
+  detail::release(state);
+}
+
 void Loop::Impl::Queue::push(State& state) noexcept {
   state.next_ready = nullptr;
   (last ? last->next_ready : first) = &state;

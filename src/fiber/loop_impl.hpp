@@ -49,9 +49,10 @@ class Loop::Impl {
 
   /// A state for a fiber to enqueue() or begin_now(); null when the runtime is stopping. Any thread.
   State* make_state();
-  void enqueue(State& state) noexcept;    ///< any thread
-  void begin_now(State& state) noexcept;  ///< loop's thread
-  void yield(State& state) noexcept;      ///< its fiber
+  void drop_state(State& state) noexcept;  ///< instead of those
+  void enqueue(State& state) noexcept;     ///< any thread
+  void begin_now(State& state) noexcept;   ///< loop's thread
+  void yield(State& state) noexcept;       ///< its fiber
 
   void wake_at(State& state, TimePoint limit);
   void arm(Timer& timer, TimePoint at);
@@ -127,8 +128,13 @@ bool start(Loop& loop, std::string_view name, Fn&& fn) {
   Loop::Impl& impl = loop.impl();
   State* const state = impl.make_state();
   if (!state) return false;
-  state->name = name;
-  state->set_body(std::forward<Fn>(fn));
+  try {
+    state->name = name;
+    state->set_body(std::forward<Fn>(fn));
+  } catch (...) {
+    impl.drop_state(*state);
+    throw;
+  }
   state->joiner.store(&State::detached_mark, std::memory_order_relaxed);
   if (current_loop() == &impl && !running_state()) {
     impl.begin_now(*state);
