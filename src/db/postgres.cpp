@@ -30,7 +30,7 @@ class PostgresDatabase final : public Database {
       : options_(std::make_shared<const PostgresOptions>(std::move(options))),
         runtime_(fiber::Loop::current()->runtime()),
         primary_(runtime_, options_, Address(*options_)),
-        replicas_(runtime_, options_) {}
+        replicas_(runtime_, *options_, primary_) {}
 
   Dialect dialect() const noexcept override { return Dialect::postgres; }
   std::string description() const override { return primary_.where(); }
@@ -50,7 +50,7 @@ class PostgresDatabase final : public Database {
         if (on_row) on_row(row);
       };
       const bool done =
-          by_replica([&](LoopPool& pool) { changed = execute_on(pool, statement, noting); }, shown);
+          by_replica([&](LoopPool& pool, Replica&) { changed = execute_on(pool, statement, noting); }, shown);
       if (done) return changed;
     }
     return execute_on(pool(), statement, on_row);
@@ -67,7 +67,8 @@ class PostgresDatabase final : public Database {
     std::vector<Result> results;
     const auto may_lag = [](const Statement& each) { return each.replica && each.access == Access::read; };
     const auto run = [&](LoopPool& pool) { results = run_batch_alone(pool, statements); };
-    if (!std::ranges::all_of(statements, may_lag) || !by_replica(run, false)) run(pool());
+    const auto run_there = [&](LoopPool& pool, Replica&) { run(pool); };
+    if (!std::ranges::all_of(statements, may_lag) || !by_replica(run_there, false)) run(pool());
     std::uint64_t changed = 0;
     for (std::size_t i = 0; i < results.size(); ++i) {
       changed += deliver(results[i], on_row ? RowSink([&](const Row& row) { on_row(i, row); }) : RowSink());
@@ -152,8 +153,14 @@ class PostgresDatabase final : public Database {
           entered = true;
           body(transaction);
         };
-        const bool done =
-            by_replica([&](LoopPool& pool) { run_outermost_on(pool, entering, options); }, entered);
+        // The body is not run twice; but what its first statement waits for may come from elsewhere.
+        const bool done = by_replica(
+            [&](LoopPool& pool, Replica& replica) {
+              run_outermost_on(pool, entering, options, [&](const Error& why) {
+                return primary_may_serve(replica, why) ? &this->pool() : nullptr;
+              });
+            },
+            entered);
         if (done) return;
       }
       run_outermost_on(pool(), body, options);
@@ -166,8 +173,8 @@ class PostgresDatabase final : public Database {
   }
 
   void run_outermost_on(LoopPool& pool, const std::function<void(Transaction&)>& body,
-                        const TransactionOptions& options) {
-    PostgresSession session(pool, options);
+                        const TransactionOptions& options, PostgresSession::Elsewhere elsewhere = {}) {
+    PostgresSession session(pool, options, std::move(elsewhere));
     run_outermost(session, current_, body, {options.origin, &waits_});
   }
 
@@ -202,20 +209,27 @@ class PostgresDatabase final : public Database {
   template <class Work>
   bool by_replica(const Work& work, const bool& begun) {
     if (replicas_.none() || OwnWritesScope::any()) return false;
-    const auto replica = replicas_.pick(primary_.here());
+    const auto replica = replicas_.pick();
     if (!replica) return false;
     LoopPool& pool = *replica->pools().here();
     if (!pool.warm()) return false;  // nobody waits for a server that may be gone
+    const Replica::Reading reading(*replica);
     try {
-      work(pool);
+      work(pool, *replica);
       return true;
-    } catch (const SerializationError&) {  // it had to replay what the statement was looking at
-      if (begun) throw;
     } catch (const Error& error) {
-      if (begun || error.kind() != ErrorKind::unavailable) throw;
-      replica->failed(error.what());
+      if (begun || !primary_may_serve(*replica, error)) throw;
     }
     return false;
+  }
+
+  /// The error is the replica's and not the statement's.
+  static bool primary_may_serve(Replica& replica, const Error& error) noexcept {
+    // It had to replay what the statement was looking at.
+    if (dynamic_cast<const SerializationError*>(&error)) return true;
+    if (error.kind() != ErrorKind::unavailable) return false;
+    replica.failed(error.what());
+    return true;
   }
 
   void note_write(Access access) {

@@ -53,6 +53,16 @@ void LoopPool::close() noexcept {
   }
 }
 
+void LoopPool::break_links(std::string_view why) noexcept {
+  for (Links* const links : {&pipelines_, &idle_, &lent_, &retiring_}) {
+    while (!links->empty()) {
+      const std::shared_ptr<Link> link = links->back();
+      link->break_off(why);  // and link_broken() takes it out
+      std::erase(*links, link);
+    }
+  }
+}
+
 LoopPool::Share::Share(LoopPool& pool) : pool_(pool) {
   const auto now = SteadyClock::now();
   const auto until = now + pool.options_->acquire_timeout;

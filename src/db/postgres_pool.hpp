@@ -55,6 +55,8 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
   bool warm();
 
   void close() noexcept;
+  /// All connections: whoever waits for an answer on one of them gets ConnectionLost. New ones may be opened.
+  void break_links(std::string_view why) noexcept;
 
   const std::string& where() const noexcept { return address_.description(); }
 

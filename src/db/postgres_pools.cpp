@@ -33,6 +33,19 @@ const std::shared_ptr<LoopPool>& ServerPools::here() {
   return slot.pool;
 }
 
+void ServerPools::break_links(const std::weak_ptr<void>& self, const std::string& why) {
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    runtime_.loop(i).post([this, self, why, i] {
+      const auto alive = self.lock();
+      if (alive && pools_[i].pool) pools_[i].pool->break_links(why);
+    });
+  }
+  const std::scoped_lock lock(foreign_mutex_);
+  for (const auto& [loop, slot] : foreign_) {
+    slot.loop->post([pool = slot.pool, why] { pool->break_links(why); });
+  }
+}
+
 void ServerPools::close(const Slot& slot) noexcept {
   if (fiber::Loop::current() == slot.loop) return slot.pool->close();
   // Kept alive by what is posted: the loop may have ended, then this is dropped with it.

@@ -21,6 +21,9 @@ class ServerPools {
   /// Of the current loop; made when it is needed.
   const std::shared_ptr<LoopPool>& here();
 
+  /// LoopPool::break_links() on each loop, soon; as long as `self`, which this is part of, lives.
+  void break_links(const std::weak_ptr<void>& self, const std::string& why);
+
   const std::string& where() const noexcept { return address_.description(); }
   const Address& address() const noexcept { return address_; }
 

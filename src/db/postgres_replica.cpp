@@ -17,9 +17,6 @@ using fiber::SteadyClock;
 
 namespace {
 
-/// While it is looked at, nobody else does.
-constexpr auto never = fiber::TimePoint::max().time_since_epoch().count();
-
 struct Position {
   std::string system;
   std::int64_t at = 0;
@@ -46,38 +43,86 @@ Position position_of(LoopPool& pool) {
   return position;
 }
 
+/// Nobody waits longer for a connection than for an answer.
+std::shared_ptr<const PostgresOptions> options_for_reads(PostgresOptions options) {
+  options.connect_timeout = std::min(options.connect_timeout, options.replica_timeout);
+  options.acquire_timeout = std::min(options.acquire_timeout, options.replica_timeout);
+  return std::make_shared<const PostgresOptions>(std::move(options));
+}
+
+/// One attempt to connect, which the look's own deadline ends.
+std::shared_ptr<const PostgresOptions> options_for_looks(PostgresOptions options) {
+  options.pipelines = 1;
+  options.owned = 1;
+  options.cached_statements = 4;
+  options.connect_timeout = std::max(options.connect_timeout, options.replica_timeout);
+  options.acquire_timeout = std::chrono::milliseconds(0);
+  return std::make_shared<const PostgresOptions>(std::move(options));
+}
+
 }  // namespace
 
-Replica::Replica(fiber::Runtime& runtime, std::shared_ptr<const PostgresOptions> options,
-                 const std::string& url)
-    : options_(options), pools_(runtime, std::move(options), Address(*options_, url)) {}
+Replica::Replica(fiber::Runtime& runtime, const PostgresOptions& options, const std::string& url,
+                 std::shared_ptr<LoopPool> primary)
+    : options_(options_for_reads(options)),
+      look_options_(options_for_looks(options)),
+      home_(*fiber::Loop::current()),
+      primary_(std::move(primary)),
+      pools_(runtime, options_, Address(*options_, url)),
+      looks_(runtime, look_options_, Address(*look_options_, url)) {}
 
-void Replica::look_after(const std::shared_ptr<LoopPool>& primary, fiber::TimePoint now) {
-  fiber::Duration::rep due = next_look_;
-  if (now.time_since_epoch().count() < due || !next_look_.compare_exchange_strong(due, never)) return;
-  const auto look = [self = shared_from_this(), primary, own = pools_.here()] {
-    try {
-      self->compare(*primary, *own);
-    } catch (const std::exception& error) {
-      self->failed(error.what());
-    } catch (...) {  // the runtime is stopping
+void Replica::look_after() {
+  if (!asked_) asked_ = true;
+  if (looking_ || looking_.exchange(true)) return;
+  try {
+    const auto look_on = [self = shared_from_this()] { self->look_on(); };
+    if (fiber::start(home_, "looking at a replica", look_on)) return;
+  } catch (...) {
+    looking_ = false;
+    throw;
+  }
+  looking_ = false;
+}
+
+void Replica::look_on() {
+  for (;;) {
+    while (asked_.exchange(false) || reading_ > 0) {
+      try {
+        if (stopped_.acquire_until(next_look_)) return;
+        compare();
+      } catch (const std::exception& error) {
+        failed(error.what());
+      } catch (...) {
+        return;  // the runtime is stopping
+      }
+      // Several times within the lag, so that a replica that keeps up stays fresh.
+      const auto pause = std::max<fiber::Duration>(
+          std::min<fiber::Duration>(options_->replica_lag / 4, options_->replica_timeout / 2),
+          std::chrono::milliseconds(5));
+      next_look_ = SteadyClock::now() + pause;
     }
-    // Several times within the lag, so that a replica that keeps up stays fresh.
-    const auto pause =
-        std::max<fiber::Duration>(self->options_->replica_lag / 4, std::chrono::milliseconds(5));
-    self->next_look_ = (SteadyClock::now() + pause).time_since_epoch().count();
-  };
-  if (!fiber::start(*fiber::Loop::current(), "looking at a replica", look)) next_look_ = due;
+    looking_ = false;
+    // Who has come meanwhile took it for running still.
+    if ((!asked_ && reading_ == 0) || looking_.exchange(true)) return;
+  }
 }
 
 /// What the replica has replayed after the primary was asked is compared with what the primary had written
 /// before: of a replica that lags, the newest mark that it has passed tells by how much.
-void Replica::compare(LoopPool& primary, LoopPool& own) {
+void Replica::compare() {
   const auto asked = SteadyClock::now();
-  const Position there = position_of(primary);
-  const Position here = position_of(own);
+  const Position there = position_of(*primary_);
+  const auto until = SteadyClock::now() + options_->replica_timeout;
+  Position here;
+  try {
+    const fiber::DeadlineScope limit(until);
+    here = position_of(*looks_.here());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::timeout || SteadyClock::now() < until) throw;
+    return fell_silent();
+  }
   if (!here.following) return failed("it follows no other server");
-  if (here.system != there.system) return failed("it follows another server than " + primary.where());
+  if (here.system != there.system) return failed("it follows another server than " + primary_->where());
   bool usable = false;
   std::string why = "it has not caught up yet";
   {
@@ -104,6 +149,15 @@ void Replica::failed(const std::string& why) noexcept {
   tell(false, why);
 }
 
+/// Whoever waits for it gets ConnectionLost, and goes to the primary.
+void Replica::fell_silent() {
+  const std::string why = fmt::format("it has not answered for {} ms", options_->replica_timeout.count());
+  failed(why);
+  const std::weak_ptr<Replica> self = weak_from_this();
+  pools_.break_links(self, why);
+  looks_.break_links(self, why);
+}
+
 void Replica::tell(bool usable, const std::string& why) noexcept {
   try {
     const std::scoped_lock lock(mutex_);
@@ -118,16 +172,25 @@ void Replica::tell(bool usable, const std::string& why) noexcept {
   }
 }
 
-Replicas::Replicas(fiber::Runtime& runtime, const std::shared_ptr<const PostgresOptions>& options) {
-  for (const Secret& url : options->replicas) {
+Replicas::Replicas(fiber::Runtime& runtime, const PostgresOptions& options, ServerPools& primary) {
+  if (options.replicas.empty()) return;
+  if (options.replica_timeout.count() <= 0) {
+    throw Error(ErrorKind::configuration, fmt::format("replica_timeout is {} ms: it must be longer than 0",
+                                                      options.replica_timeout.count()));
+  }
+  for (const Secret& url : options.replicas) {
     if (url.reveal().empty()) throw Error(ErrorKind::configuration, "the URL of a replica is empty");
-    all_.push_back(std::make_shared<Replica>(runtime, options, url.reveal()));
+    all_.push_back(std::make_shared<Replica>(runtime, options, url.reveal(), primary.here()));
   }
 }
 
-std::shared_ptr<Replica> Replicas::pick(const std::shared_ptr<LoopPool>& primary) {
+Replicas::~Replicas() {
+  for (const auto& each : all_) each->stop();
+}
+
+std::shared_ptr<Replica> Replicas::pick() {
   const auto now = SteadyClock::now();
-  for (const auto& each : all_) each->look_after(primary, now);
+  for (const auto& each : all_) each->look_after();
   const std::size_t first = turn_.fetch_add(1, std::memory_order_relaxed);
   for (std::size_t i = 0; i < all_.size(); ++i) {
     const auto& each = all_[(first + i) % all_.size()];

@@ -134,7 +134,7 @@ std::optional<std::vector<Result>> run_batch(Link& link, std::vector<std::string
 }
 
 void PostgresSession::begin() {
-  lease_.emplace(pool_);
+  lease_.emplace(*pool_);
   pending_.push_back(begin_sql(options_));
 }
 
@@ -146,11 +146,31 @@ template <class Work>
 void PostgresSession::guarded(const Work& work) {
   require_alive();
   try {
-    work();
+    run_here_or_elsewhere(work);
   } catch (...) {
     ended_by_ = std::current_exception();
     throw;
   }
+}
+
+template <class Work>
+void PostgresSession::run_here_or_elsewhere(const Work& work) {
+  if (!elsewhere_) return work();
+  const Elsewhere elsewhere = std::exchange(elsewhere_, {});
+  std::vector<std::string> opening = pending_;
+  LoopPool* other = nullptr;
+  try {
+    return work();
+  } catch (const Error& error) {
+    other = elsewhere(error);
+    if (!other) throw;
+  }
+  lease_.reset();
+  pool_ = other;
+  begun_ = false;
+  pending_ = std::move(opening);
+  lease_.emplace(*pool_);
+  work();
 }
 
 Result PostgresSession::run(std::string_view sql, const std::vector<Param>& params, Purpose purpose) {
@@ -225,9 +245,9 @@ std::uint64_t PostgresSession::execute_batch(std::span<const Statement> statemen
   require_alive();
   for (const Statement& each : statements) refuse_write(each);
   if (statements.empty()) return 0;
-  begun_ = true;
   std::optional<std::vector<Result>> results;
   guarded([&] {
+    begun_ = true;
     results = run_batch(**lease_, pending_, statements, Link::Giving::no_rest);
     if (!results) throw_stale();
   });
@@ -285,7 +305,7 @@ void PostgresSession::release_savepoint(int depth) {
 }
 
 void PostgresSession::return_to_savepoint(int depth) noexcept {
-  if ((*lease_)->broken()) return;
+  if (!lease_ || (*lease_)->broken()) return;
   const fiber::ShieldScope shield;
   try {
     const auto unsent = std::find(pending_.begin(), pending_.end(), "SAVEPOINT " + savepoint(depth));
@@ -311,6 +331,7 @@ void PostgresSession::commit() {
 }
 
 void PostgresSession::roll_back() noexcept {
+  if (!lease_) return;
   Link& link = **lease_;
   pending_.clear();
   if (!begun_ || link.broken() || !link.in_transaction()) return;

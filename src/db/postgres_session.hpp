@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,12 @@ std::optional<std::vector<Result>> run_batch(Link& link, std::vector<std::string
 /// round trip.
 class PostgresSession final : public Session {
  public:
-  PostgresSession(LoopPool& pool, const TransactionOptions& options) : pool_(pool), options_(options) {}
+  /// Where to go on when the first statement fails, for reasons that are the server's alone: none of it has
+  /// been seen yet. Null: nowhere.
+  using Elsewhere = std::function<LoopPool*(const Error& why)>;
+
+  PostgresSession(LoopPool& pool, const TransactionOptions& options, Elsewhere elsewhere = {})
+      : pool_(&pool), options_(options), elsewhere_(std::move(elsewhere)) {}
   ~PostgresSession() override { release(); }
 
   void begin() override;
@@ -48,14 +54,17 @@ class PostgresSession final : public Session {
  private:
   template <class Work>
   void guarded(const Work& work);
+  template <class Work>
+  void run_here_or_elsewhere(const Work& work);
   void refuse_write(const Statement& statement) const;
   Result run(std::string_view sql, const std::vector<Param>& params, Purpose purpose = Purpose::own);
   std::uint64_t stream(const Statement& statement, const RowSink& on_row);
   std::uint64_t show(const Result& result, const RowSink& on_row);
   void send_pending();
 
-  LoopPool& pool_;
+  LoopPool* pool_;
   const TransactionOptions options_;
+  Elsewhere elsewhere_;  ///< until a statement has been answered
   std::optional<LoopPool::Lease> lease_;
   std::vector<std::string> pending_;  ///< BEGIN, SAVEPOINT… that have not been sent
   bool begun_ = false;                ///< something has been sent

@@ -1,12 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <mpf/db/own_writes.hpp>
 #include <mpf/fiber/fiber.hpp>
 
 #include "db/database.hpp"
 #include "db/errors.hpp"
+#include "db/gate.hpp"
 
 using namespace mpf;
 using namespace mpf::test;
@@ -56,12 +59,14 @@ void wait_until(const Condition& holds) {
 struct World {
   Postgres server;
   std::uint16_t port = server.add_replica();
+  Gate gate{port};  ///< to the replica
   std::unique_ptr<db::Database> db;
 
-  explicit World(std::chrono::milliseconds lag) {
+  explicit World(std::chrono::milliseconds lag, std::chrono::milliseconds timeout = 60s) {
     db::PostgresOptions options = server.options();
-    options.replicas.push_back(url_of(port));
+    options.replicas.push_back(url_of(gate.port()));
     options.replica_lag = lag;
+    options.replica_timeout = timeout;
     db = db::open_postgres(options);
     elsewhere([&] { db->execute_script("CREATE TABLE t (n bigint)"); });
     add(1);
@@ -165,6 +170,132 @@ TEST_CASE("postgres: when the replica goes the primary serves, until it is back"
     world.server.start_replica(world.port);
     wait_until([&] { return by_replica(db); });
     CHECK(count(db) == 1);
+  });
+}
+
+TEST_CASE("postgres: when the replica falls silent the primary serves, also the reads that wait already") {
+  fiber::run([] {
+    World world(60s, 1s);  // so fresh that only its silence tells
+    db::Database& db = *world.db;
+    const db::TransactionOptions lagging{.read_only = true, .replica = true};
+    const auto wait_until_read_from = [&] { wait_until([&] { return by_replica(db) && count(db) == 1; }); };
+    // What it does is at the replica when that falls silent, and nobody else asks for it meanwhile.
+    const auto meanwhile = [&](const std::function<void()>& work) {
+      auto reader = fiber::spawn(work);
+      fiber::yield();
+      world.gate.swallow(true);
+      reader.get();
+    };
+    bool there = true;
+    const db::RowSink note = [&](const db::Row& row) { there = row.boolean(0); };
+    const db::Database::BatchSink note_each = [&](std::size_t, const db::Row& row) { note(row); };
+    const std::string slow = "SELECT pg_is_in_recovery(), pg_sleep(0.1)";
+    auto stream = may_lag(slow);
+    stream.stream = true;
+    struct Case {
+      std::string name;
+      std::function<void()> work;
+    };
+    const std::vector<Case> by_primary{
+        {"a statement", [&] { meanwhile([&] { db.execute(may_lag(slow), note); }); }},
+        {"a batch",
+         [&] { meanwhile([&] {
+                 db.execute_batch(std::vector{may_lag(slow), may_lag(slow)}, note_each);
+               }); }},
+        {"a stream of which nothing has come", [&] { meanwhile([&] { db.execute(stream, note); }); }},
+        {"statements that begin when it is silent",
+         [&] {
+           world.gate.swallow(true);
+           for (int i = 0; i < 20; ++i) there = there && by_replica(db);
+           there = by_replica(db);
+         }},
+        {"the first statement of a transaction, whose body is not run twice",
+         [&] {
+           int runs = 0;
+           meanwhile([&] {
+             db.transaction(
+                 [&](db::Transaction&) {
+                   ++runs;
+                   db.transaction([&](db::Transaction&) { db.execute(read(slow), note); });
+                   CHECK(number(db, "SELECT n FROM t") == 1);
+                 },
+                 lagging);
+           });
+           CHECK(runs == 1);
+         }},
+        {"a batch that begins a transaction",
+         [&] {
+           meanwhile([&] {
+             db.transaction([&](db::Transaction&) { db.execute_batch(std::vector{read(slow)}, note_each); },
+                            lagging);
+           });
+         }},
+    };
+    for (const Case& each : by_primary) {
+      CAPTURE(each.name);
+      wait_until_read_from();
+      const auto began = fiber::SteadyClock::now();
+      there = true;
+      each.work();
+      CHECK(!there);
+      CHECK(fiber::SteadyClock::now() - began < 10s);  // long before statement_timeout
+      world.gate.swallow(false);
+    }
+    const std::vector<Case> lost{
+        {"a stream of which rows have been shown",
+         [&] {
+           stream.sql =
+               "SELECT CASE WHEN i > 1000 THEN pg_sleep(0.1) END FROM generate_series(1, 1001) AS s(i)";
+           int rows = 0;
+           db.execute(stream, [&](const db::Row&) { world.gate.swallow(++rows == 1000); });
+         }},
+        {"a transaction in which a statement was answered",
+         [&] {
+           db.transaction(
+               [&](db::Transaction&) {
+                 db.execute(read("SELECT pg_is_in_recovery()"), note);
+                 CHECK(there);
+                 world.gate.swallow(true);
+                 number(db, "SELECT 1::bigint");
+               },
+               lagging);
+         }},
+    };
+    for (const Case& each : lost) {
+      CAPTURE(each.name);
+      wait_until_read_from();
+      const auto began = fiber::SteadyClock::now();
+      CHECK_THROWS_AS(each.work(), db::ConnectionLost);
+      CHECK(fiber::SteadyClock::now() - began < 10s);
+      world.gate.swallow(false);
+    }
+    // Whose fiber does not want to wait so long does not.
+    wait_until_read_from();
+    const Error late = error_of([&] {
+      meanwhile([&] {
+        const fiber::DeadlineScope limit(100ms);
+        db.execute(may_lag("SELECT pg_sleep(60)"));
+      });
+    });
+    CHECK(late.kind() == ErrorKind::timeout);
+    world.gate.swallow(false);
+    wait_until_read_from();
+  });
+}
+
+TEST_CASE("postgres: a replica that is busy is not taken for silent") {
+  fiber::run([] {
+    const World world(60s, 300ms);
+    db::Database& db = *world.db;
+    wait_until([&] { return by_replica(db) && count(db) == 1; });
+    std::vector<fiber::Fiber<>> busy;
+    for (int i = 0; i < 3; ++i) {  // on every connection that is shared, and for much longer than the limit
+      busy.push_back(fiber::spawn([&] {
+        db.execute(may_lag("SELECT pg_is_in_recovery() FROM pg_sleep(1)"),
+                   [](const db::Row& row) { CHECK(row.boolean(0)); });
+      }));
+    }
+    for (auto& each : busy) each.get();
   });
 }
 

@@ -38,6 +38,11 @@ struct PostgresOptions {
   /// has; when there is none the primary serves. Measured while there are reads that ask for replicas, by the
   /// position of the primary's log, so that no clock matters.
   std::chrono::milliseconds replica_lag{2'000};
+  /// While there are reads from a replica it is asked now and then, on a connection for that alone. One that
+  /// gives no answer for so long is taken for gone, whatever the network says: its connections are broken,
+  /// and the primary serves the reads that waited for them. Those that have shown rows, and transactions in
+  /// which a statement was answered, end with ConnectionLost. A read waits about twice as long at most.
+  std::chrono::milliseconds replica_timeout{3'000};
 
   std::string application_name = "mpf";  ///< what pg_stat_activity shows
 
