@@ -179,17 +179,31 @@ TEST_CASE("postgres: when the replica falls silent the primary serves, also the 
     db::Database& db = *world.db;
     const db::TransactionOptions lagging{.read_only = true, .replica = true};
     const auto wait_until_read_from = [&] { wait_until([&] { return by_replica(db) && count(db) == 1; }); };
+    db::PostgresOptions there_options = world.server.options();
+    there_options.port = world.port;
+    const auto witness = db::open_postgres(there_options);
+    const auto last_look = [&] {
+      return number(
+          *witness,
+          "SELECT max(extract(epoch FROM query_start) * 1000000)::bigint FROM pg_stat_activity WHERE "
+          "query LIKE '%pg_control_system%' AND pid <> pg_backend_pid()");
+    };
     // What it does is at the replica when that falls silent, and nobody else asks for it meanwhile.
-    const auto meanwhile = [&](const std::function<void()>& work) {
+    const auto meanwhile = [&](const std::function<void()>& work, int looks = 0) {
       auto reader = fiber::spawn(work);
       fiber::yield();
+      for (; looks > 0; --looks) {
+        const std::int64_t before = last_look();
+        wait_until([&] { return last_look() != before; });
+      }
       world.gate.swallow(true);
       reader.get();
     };
     bool there = true;
     const db::RowSink note = [&](const db::Row& row) { there = row.boolean(0); };
     const db::Database::BatchSink note_each = [&](std::size_t, const db::Row& row) { note(row); };
-    const std::string slow = "SELECT pg_is_in_recovery(), pg_sleep(0.1)";
+    const std::string slow =
+        "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_sleep(20) END";
     auto stream = may_lag(slow);
     stream.stream = true;
     struct Case {
@@ -198,6 +212,7 @@ TEST_CASE("postgres: when the replica falls silent the primary serves, also the 
     };
     const std::vector<Case> by_primary{
         {"a statement", [&] { meanwhile([&] { db.execute(may_lag(slow), note); }); }},
+        {"a statement that takes long", [&] { meanwhile([&] { db.execute(may_lag(slow), note); }, 3); }},
         {"a batch",
          [&] { meanwhile([&] {
                  db.execute_batch(std::vector{may_lag(slow), may_lag(slow)}, note_each);
