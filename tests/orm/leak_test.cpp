@@ -61,11 +61,47 @@ TEST_CASE("the search for leaks finds them where the conditions are left out") {
     CHECK(found("Comment: remove() deletes it"));
     CHECK(found("Post: retire() retires it"));
     CHECK(found("Article: a row may refer to it by author"));
+    CHECK(found("Article: an update may lead to it by author"));
     CHECK(found("Reading: upsert() takes it over"));
     CHECK(found("Reading: get_or_create() shows it"));
     CHECK(found("Post: prefetch() of comments shows it"));
     CHECK(found("Post: prefetch() of tags shows it"));
     CHECK(found("Tag: prefetch() of posts shows it"));
     CHECK(found("Post: a link may lead to it by tags"));
+  });
+}
+
+TEST_CASE("registered models are walked without a list of types, in any order") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect, Keys::without_tenants);
+    const std::vector registered{orm::AnyModel::of<Comment>(), orm::AnyModel::of<Post>(),
+                                 orm::AnyModel::of<Country>(), orm::AnyModel::of<Reading>(),
+                                 orm::AnyModel::of<User>(),    orm::AnyModel::of<Site>()};
+    orm::LeakCheck check(blog.scope(blog.acme), blog.scope(blog.globex));
+    CHECK(check.run<Post>(registered).empty());
+    // A country is nobody's: no scope of a site takes it.
+    CHECK(check.walked() == std::set<std::string>{"comment", "post", "reading", "user", "site"});
+    const auto leaks = check.without_conditions().run<Post>(registered);
+    for (const std::string leak : {"Reading: all() shows it", "Reading: an update may lead to it by post",
+                                   "User: find() shows it", "Post: prefetch() of comments shows it"}) {
+      CHECK_MESSAGE(std::ranges::find(leaks, leak) != leaks.end(), leak);
+    }
+    // Neighbours share what their provider has, and nothing else.
+    CHECK(orm::find_leaks<Post>(blog.scope(blog.acme), blog.scope(blog.annex), registered).empty());
+  });
+}
+
+TEST_CASE("what cannot be walked is told") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto run = [&](const std::vector<orm::AnyModel>& registered) {
+      static_cast<void>(orm::find_leaks(blog.scope(blog.acme), blog.scope(blog.globex), registered));
+    };
+    CHECK_THROWS_WITH_AS(run({orm::AnyModel::of<Article>()}),
+                         "find_leaks(): name the models that Article refers to as well", std::logic_error);
+    CHECK_THROWS_WITH_AS(run({orm::AnyModel::of<User>(), orm::AnyModel::of<Post>()}),
+                         "find_leaks(): Post has sets, which can only be walked by its type: "
+                         "find_leaks<Post>(mine, theirs, models)",
+                         std::logic_error);
   });
 }

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <algorithm>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
-#include <stdexcept>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <mpf/orm/any_model.hpp>
 #include <mpf/orm/batch.hpp>
 #include <mpf/orm/links.hpp>
 #include <mpf/orm/scope.hpp>
@@ -23,8 +24,20 @@ namespace mpf::orm {
 ///
 ///     CHECK(orm::find_leaks<Site, User, Article>(acme, globex).empty());
 ///
-/// Models are named after those that they refer to; fields that only take certain values need defaults that
-/// do. `mine` is what is put to the test.
+/// or all that the modules of an application have registered, without a list (Application::models()):
+///
+///     CHECK(orm::find_leaks(acme, globex, application.models()).empty());
+///
+/// Models that have sets of rows (orm::Many) are named beside them, so that the sets are walked too:
+/// find_leaks<Post, Tag>(acme, globex, models). `mine` is what is put to the test. With two sites of one
+/// provider, what belongs to the provider is theirs both.
+///
+/// Fields that only take certain values need defaults that do. Models without a field that tells the tenant
+/// are left alone: no SiteScope compiles with them.
+///
+/// std::logic_error, naming the model, for what cannot be walked: it has to refer to a model that is not
+/// among these, or has sets and was not named. What the database says to a row that cannot be made comes
+/// through.
 class LeakCheck {
  public:
   LeakCheck(const SiteScope& mine, const SiteScope& theirs) : mine_(mine.data()), theirs_(theirs.data()) {}
@@ -35,208 +48,47 @@ class LeakCheck {
     return *this;
   }
 
+  /// The leaks: "Article: find() shows it".
   template <class... Models>
-  std::vector<std::string> run() {
-    struct Undo {};
-    try {
-      theirs_.db->transaction([&](db::Transaction&) {
-        (make<Models>(theirs_, rows_), ...);
-        (make<Models>(mine_, own_rows_), ...);
-        (probe<Models>(), ...);
-        throw Undo();
-      });
-    } catch (const Undo&) {
-    }
-    return std::exchange(leaks_, {});
+  std::vector<std::string> run(std::span<const AnyModel> registered = {}) {
+    std::vector<AnyModel> models(registered.begin(), registered.end());
+    (models.push_back(AnyModel::of<Models>()), ...);
+    const std::vector<Named> named{{&detail::model_info<Models>(), &LeakCheck::probe_sets<Models>}...};
+    return walk(std::move(models), named);
   }
+
+  /// The tables of the models that run() has walked.
+  const std::set<std::string>& walked() const noexcept { return walked_; }
 
  private:
-  /// A row with a value in each field: texts that differ, references to the rows made before.
-  template <class T>
-  T sample(const std::map<const void*, Id>& rows, bool& complete) {
-    T row{};
-    ++counter_;
-    for_each_field<T>([&](const auto& field) {
-      using F = std::remove_cvref_t<decltype(field)>;
-      using Type = typename F::type;
-      auto& member = row.*F::pointer;
-      if constexpr (F::template has<Tenant> || F::template has<ProviderTenant> ||
-                    F::template has<ProviderOrSystem>) {
-        return;  // the scope fills it in
-      } else if constexpr (std::is_same_v<Type, std::string>) {
-        member = std::to_string(counter_);
-      } else if constexpr (detail::is_ref<detail::bare<Type>>) {
-        using Target = typename detail::bare<Type>::model_type;
-        const auto found = rows.find(&detail::model_info<Target>());
-        if (found != rows.end()) {
-          member = Ref<Target>(found->second);
-        } else if constexpr (!detail::is_optional<Type>) {
-          complete = false;
-        }
-      }
-    });
-    return row;
-  }
+  using Rows = std::map<const detail::ModelInfo*, Id>;
+  using Values = std::map<std::string_view, db::Param>;  ///< by column
+  struct Named {
+    const detail::ModelInfo* model;
+    void (LeakCheck::*probe_sets)();
+  };
+  struct Done {};
 
-  using Rows = std::map<const void*, Id>;
-
-  template <class T>
-  void make(const detail::ScopeData& scope, Rows& rows) {
-    const detail::ModelInfo& model = detail::model_info<T>();
-    if (model.site == detail::no_column && model.provider == detail::no_column) return;
-    if (model.site == model.id) {
-      rows[&model] = scope.site;
-      return;
-    }
-    if (model.provider == model.id) {
-      rows[&model] = scope.provider;
-      return;
-    }
-    bool complete = true;
-    T row = sample<T>(rows, complete);
-    if (!complete) {
-      throw std::logic_error("find_leaks(): name the models that " + std::string(model.type_name) +
-                             " refers to before it");
-    }
-    if (model.provider != detail::no_column) model.columns[model.provider].set(&row, scope.provider.value);
-    detail::insert_row(scope, model, &row);
-    rows[&model] = row.id;
-  }
-
-  template <class Attempt>
-  void expect(const detail::ModelInfo& model, const char* what, const Attempt& attempt) {
-    bool leaked = false;
-    try {
-      // A savepoint: what went through must not be in the way of the next.
-      theirs_.db->transaction([&](db::Transaction&) {
-        leaked = attempt();
-        throw Done();
-      });
-    } catch (const Done&) {
-    } catch (const Error&) {
-      leaked = false;  // refused
-    }
-    if (leaked) leaks_.push_back(std::string(model.type_name) + ": " + what);
-  }
-
-  template <class T>
-  void probe() {
-    const detail::ModelInfo& model = detail::model_info<T>();
-    const auto made = rows_.find(&model);
-    if (made == rows_.end()) return;
-    const Id id = made->second;
-    const Query<T> all(detail::QueryCore(mine_, model));
-    const Query<T> one = all.where(f<&T::id> == id);
-    const auto shown = [&](const std::vector<T>& rows) {
-      for (const T& row : rows) {
-        if (row.id == id) return true;
-      }
-      return false;
-    };
-    T row{};
-    detail::find_row(theirs_, model, id, &row);
-    expect(model, "all() shows it", [&] { return shown(all.with_retired().all()); });
-    expect(model, "all() with a condition shows it", [&] { return shown(one.all()); });
-    expect(model, "a condition with || shows it",
-           [&] { return shown(all.where(f<&T::id> == id || !(f<&T::id> == id)).all()); });
-    expect(model, "each() shows it", [&] {
-      bool seen = false;
-      all.each([&](T& each) { seen = seen || each.id == id; });
-      return seen;
-    });
-    expect(model, "first() shows it", [&] { return one.first().has_value(); });
-    expect(model, "count() counts it", [&] { return one.count() != 0; });
-    expect(model, "exists() finds it", [&] { return one.exists(); });
-    expect(model, "select() shows it", [&] { return !one.template select<&T::id>().empty(); });
-    expect(model, "find() shows it", [&] {
-      T into{};
-      return detail::find_row(mine_, model, id, &into);
-    });
-    expect(model, "update() changes it", [&] {
-      T changed = row;
-      detail::update_row(mine_, model, &changed, {});
-      return true;
-    });
-    expect(model, "update_many() changes it", [&] {
-      T changed = row;
-      detail::update_rows(mine_, model, {&changed, 1, sizeof(T)}, {});
-      return true;
-    });
-    expect(model, "remove() deletes it", [&] { return detail::remove_row(mine_, model, id); });
-    expect(model, "remove() of a query deletes it", [&] { return one.remove() != 0; });
-    if (model.retired != detail::no_column) {
-      expect(model, "retire() retires it", [&] { return detail::retire_row(mine_, model, id, true); });
-    }
-    probe_references<T>(model);
-    probe_keys<T>(model, id, row);
-    probe_sets<T>(model, row);
-  }
-
-  /// A new row of mine that refers to theirs, by each reference in turn.
-  template <class T>
-  void probe_references(const detail::ModelInfo& model) {
-    if (model.site == model.id || model.provider == model.id) return;
-    for_each_field<T>([&](const auto& field) {
-      using F = std::remove_cvref_t<decltype(field)>;
-      using Type = detail::bare<typename F::type>;
-      if constexpr (detail::is_ref<Type> && !F::template has<Tenant> && !F::template has<ProviderTenant> &&
-                    !F::template has<ProviderOrSystem>) {
-        const detail::ModelInfo& target = detail::model_info<typename Type::model_type>();
-        const auto other = rows_.find(&target);
-        if (other == rows_.end()) return;
-        // A site's row may show that of another site's provider only if it is the same provider.
-        if (target.site == detail::no_column && mine_.provider == theirs_.provider) return;
-        expect(model, (std::string("a row may refer to it by ") + std::string(field.name())).c_str(), [&] {
-          bool complete = true;
-          T row = sample<T>(own_rows_, complete);
-          row.*F::pointer = Type(other->second);
-          detail::insert_row(mine_, model, &row);
-          return true;
-        });
-      }
-    });
-  }
-
-  /// A new row of mine with the unique values of theirs.
-  template <class T>
-  void probe_keys(const detail::ModelInfo& model, Id id, const T& theirs) {
-    if (model.site == model.id || model.provider == model.id || model.base) return;
-    for (const Index& index : model.table.indexes) {
-      if (!index.unique || index.where || !index.expressions.empty()) continue;
-      std::vector<std::string_view> key;
-      bool complete = true;
-      T same = sample<T>(own_rows_, complete);
-      for_each_field<T>([&](const auto& field) {
-        using F = std::remove_cvref_t<decltype(field)>;
-        if constexpr (!F::template has<Tenant> && !F::template has<ProviderTenant> &&
-                      !F::template has<ProviderOrSystem>) {
-          const std::string_view column = detail::column_name<F::pointer>;
-          if (std::ranges::find(index.columns, column) == index.columns.end()) return;
-          key.push_back(mpf::member_name<F::pointer>);
-          same.*F::pointer = theirs.*F::pointer;
-        }
-      });
-      if (key.empty()) continue;
-      expect(model, "upsert() takes it over", [&] {
-        T copy = same;
-        detail::upsert_rows(mine_, model, {&copy, 1, sizeof(T)}, key);
-        return copy.id == id;
-      });
-      expect(model, "get_or_create() shows it", [&] {
-        T copy = same;
-        T found{};
-        detail::adopt(mine_, model, &copy);
-        return detail::find_row_by(mine_, model, &copy, key, &found) && found.id == id;
-      });
-    }
-  }
+  std::vector<std::string> walk(std::vector<AnyModel> models, const std::vector<Named>& named);
+  std::shared_ptr<void> sample(const AnyModel& model, const Rows& rows, const Values& given = {});
+  std::shared_ptr<void> row_of(const detail::ScopeData& scope, const AnyModel& model, Id id) const;
+  void make(const AnyModel& model, const detail::ScopeData& scope, Rows& rows);
+  void expect(const detail::ModelInfo& model, std::string_view what, const std::function<bool()>& attempt);
+  bool is_shared(const detail::ModelInfo& model) const;
+  void probe(const AnyModel& model);
+  void probe_queries(const AnyModel& model, Id id);
+  void probe_writes(const AnyModel& model, Id id);
+  void probe_references(const AnyModel& model);
+  void probe_keys(const AnyModel& model, Id id);
 
   /// Sets that lead from a row of mine to theirs, in data that was broken around the ORM; and links that
   /// would make them.
   template <class T>
-  void probe_sets(const detail::ModelInfo& model, const T& theirs) {
+  void probe_sets() {
+    const detail::ModelInfo& model = detail::model_info<T>();
     const auto own = own_rows_.find(&model);
-    if (own == own_rows_.end() || own->second == theirs.id) return;
+    const auto other = rows_.find(&model);
+    if (own == own_rows_.end() || other == rows_.end() || own->second == other->second) return;
     T parent{};
     if (!detail::find_row(mine_, model, own->second, &parent)) return;
     reflect::apply([&](const auto&... entry) { (probe_set<T>(model, parent, entry), ...); },
@@ -267,9 +119,9 @@ class LeakCheck {
       };
       if constexpr (Way::linked) {
         using Links = typename Way::through;
-        expect(model, ("a link may lead to it by " + name).c_str(),
+        expect(model, "a link may lead to it by " + name,
                [&] { return LinksOf<T, member>(mine_, parent).add(other->second) != 0; });
-        expect(model, ("prefetch() of " + name + " shows it").c_str(), [&] {
+        expect(model, "prefetch() of " + name + " shows it", [&] {
           const detail::ModelInfo& links = detail::model_info<Links>();
           Links link{};
           link.*detail::field_at<Links, Way::source>::pointer = Ref<T>(parent.id);
@@ -279,7 +131,7 @@ class LeakCheck {
           return shown();
         });
       } else {
-        expect(model, ("prefetch() of " + name + " shows it").c_str(), [&] {
+        expect(model, "prefetch() of " + name + " shows it", [&] {
           const detail::ModelInfo& children = detail::model_info<Child>();
           Child child{};
           detail::find_row(theirs_, children, other->second, &child);
@@ -296,20 +148,20 @@ class LeakCheck {
     return scope;
   }
 
-  struct Done {};
-
   detail::ScopeData mine_;
   detail::ScopeData theirs_;
   Rows rows_;
   Rows own_rows_;
+  std::set<std::string> walked_;
   std::vector<std::string> leaks_;
   int counter_ = 0;
 };
 
 /// What one tenant can see or change of the other's rows: empty when all is well.
 template <class... Models>
-std::vector<std::string> find_leaks(const SiteScope& mine, const SiteScope& theirs) {
-  return LeakCheck(mine, theirs).run<Models...>();
+std::vector<std::string> find_leaks(const SiteScope& mine, const SiteScope& theirs,
+                                    std::span<const AnyModel> registered = {}) {
+  return LeakCheck(mine, theirs).run<Models...>(registered);
 }
 
 }  // namespace mpf::orm
