@@ -3,7 +3,7 @@
 #include <memory>
 #include <string_view>
 
-#include <mpf/orm/detail/model_info.hpp>
+#include <mpf/orm/model.hpp>
 
 namespace mpf::orm {
 

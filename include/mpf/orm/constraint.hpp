@@ -38,7 +38,7 @@ void write_rule(std::string& out, std::string_view left, std::string_view right,
 void write_null_rule(std::string& out, std::string_view column, bool is_null);
 std::string lowered_sql(std::string_view column);
 
-/// "author_id" for a reference; defined in model_info.hpp.
+/// "author_id" for a reference; defined in detail/model_info.hpp.
 template <auto Member>
 std::string_view rule_column();
 
