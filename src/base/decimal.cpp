@@ -8,6 +8,7 @@ namespace {
 /// Two coefficients multiplied, or one raised by 18 digits, have at most 36 digits.
 __extension__ using Wide = __int128;
 
+/// 1 for a negative exponent.
 Wide power_of_ten(int exponent) noexcept {
   Wide power = 1;
   for (int i = 0; i < exponent; ++i) power *= 10;
@@ -55,7 +56,7 @@ std::int64_t multiply(std::int64_t a, std::int64_t b, int drop, Rounding roundin
 
 std::int64_t divide(std::int64_t a, std::int64_t b, int raise, Rounding rounding) {
   if (b == 0) fail(ErrorKind::invalid, "a decimal number divided by zero");
-  return quotient(Wide{a} * power_of_ten(raise), b, rounding);
+  return quotient(Wide{a} * power_of_ten(raise), Wide{b} * power_of_ten(-raise), rounding);
 }
 
 std::int64_t rescale(std::int64_t coefficient, int from, int to, Rounding rounding) {

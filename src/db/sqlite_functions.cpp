@@ -16,41 +16,14 @@
 
 #include <sqlite3.h>
 
-#include <mpf/base/json_reader.hpp>
 #include <mpf/base/unicode.hpp>
 #include <mpf/base/word_search.hpp>
+
+#include "db/sqlite_call.hpp"
 
 namespace mpf::db::sqlite {
 
 namespace {
-
-using Arguments = std::span<sqlite3_value* const>;
-
-std::string_view text_of(sqlite3_value* value) {
-  const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return text ? std::string_view(text, static_cast<std::size_t>(sqlite3_value_bytes(value)))
-              : std::string_view();
-}
-
-void give_text(sqlite3_context* context, std::string_view text) {
-  sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
-
-/// A function that is NULL for a NULL; it may throw.
-using Body = void (*)(sqlite3_context*, Arguments);
-
-template <Body body>
-void call(sqlite3_context* context, int count, sqlite3_value** values) noexcept {
-  const Arguments arguments(values, static_cast<std::size_t>(count));
-  for (sqlite3_value* const value : arguments) {
-    if (sqlite3_value_type(value) == SQLITE_NULL) return;
-  }
-  try {
-    body(context, arguments);
-  } catch (const std::exception& error) {
-    sqlite3_result_error(context, error.what(), -1);
-  }
-}
 
 void lower(sqlite3_context* context, Arguments values) { give_text(context, to_lower(text_of(values[0]))); }
 void upper(sqlite3_context* context, Arguments values) { give_text(context, to_upper(text_of(values[0]))); }
@@ -194,61 +167,6 @@ void date_trunc(sqlite3_context* context, Arguments values) {
   sqlite3_result_int64(context, time.time_since_epoch().count());
 }
 
-/// Moves the reader to what the keys (texts of objects, numbers of arrays) lead to.
-bool descend(JsonReader& json, Arguments keys) {
-  for (sqlite3_value* const key : keys) {
-    bool found = false;
-    if (sqlite3_value_type(key) == SQLITE_INTEGER) {
-      if (json.peek() != JsonReader::Kind::array || !json.begin_array()) return false;
-      auto index = sqlite3_value_int64(key);
-      while (!found && json.next_item()) {
-        found = index-- == 0;
-        if (!found) json.skip();
-      }
-    } else {
-      if (json.peek() != JsonReader::Kind::object || !json.begin_object()) return false;
-      std::string_view name;
-      while (!found && json.next_key(name)) {
-        found = name == text_of(key);
-        if (!found) json.skip();
-      }
-    }
-    if (!found) return false;
-  }
-  return true;
-}
-
-/// mpf_json(type, document, key…): the value there if it is of that type, else NULL.
-void json_value(sqlite3_context* context, Arguments values) {
-  const std::string_view type = text_of(values[0]);
-  JsonReader json(text_of(values[1]));
-  if (!descend(json, values.subspan(2))) return;
-  const JsonReader::Kind kind = json.peek();
-  if (type == "exists") {
-    sqlite3_result_int(context, 1);
-  } else if (type == "text") {
-    std::string text;
-    if (kind == JsonReader::Kind::string && json.read_string(text)) give_text(context, text);
-  } else if (type == "integer") {
-    std::int64_t number = 0;
-    if (kind == JsonReader::Kind::number && json.read_integer(number)) sqlite3_result_int64(context, number);
-  } else if (type == "real") {
-    double number = 0;
-    if (kind == JsonReader::Kind::number && json.read_double(number)) sqlite3_result_double(context, number);
-  } else if (type == "boolean") {
-    bool truth = false;
-    if (kind == JsonReader::Kind::boolean && json.read_bool(truth))
-      sqlite3_result_int(context, truth ? 1 : 0);
-  } else if (type == "length") {
-    if (kind != JsonReader::Kind::array || !json.begin_array()) return;
-    std::int64_t count = 0;
-    for (; json.next_item(); ++count) json.skip();
-    sqlite3_result_int64(context, count);
-  } else {
-    throw std::invalid_argument("mpf_json: no such type");
-  }
-}
-
 /// The query's tree, kept while the statement runs.
 const SearchQuery& search_query(sqlite3_context* context, sqlite3_value* value,
                                 std::optional<SearchQuery>& own) {
@@ -272,48 +190,9 @@ void rank(sqlite3_context* context, Arguments values) {
   sqlite3_result_double(context, search_rank(query, search_words(text_of(values[0]))));
 }
 
-/// The state of mpf_string_agg(): SQLite gives a zeroed place for a pointer.
-struct Texts {
-  std::vector<std::string> values;
-  std::string separator;
-};
-
-void collect_text(sqlite3_context* context, int, sqlite3_value** values) noexcept {
-  auto** const place = static_cast<Texts**>(sqlite3_aggregate_context(context, sizeof(Texts*)));
-  if (!place || sqlite3_value_type(values[0]) == SQLITE_NULL) return;
-  try {
-    if (!*place) *place = new Texts{{}, std::string(text_of(values[1]))};
-    (*place)->values.emplace_back(text_of(values[0]));
-  } catch (...) {
-    sqlite3_result_error_nomem(context);
-  }
-}
-
-void join_texts(sqlite3_context* context) noexcept {
-  auto** const place = static_cast<Texts**>(sqlite3_aggregate_context(context, 0));
-  if (!place || !*place) return;
-  const std::unique_ptr<Texts> texts(std::exchange(*place, nullptr));
-  try {
-    std::ranges::sort(texts->values);
-    std::string joined;
-    for (const std::string& value : texts->values) {
-      if (&value != texts->values.data()) joined += texts->separator;
-      joined += value;
-    }
-    give_text(context, joined);
-  } catch (...) {
-    sqlite3_result_error_nomem(context);
-  }
-}
-
 }  // namespace
 
 int register_functions(sqlite3* handle) {
-  struct Function {
-    const char* name;
-    int arguments;
-    void (*call)(sqlite3_context*, int, sqlite3_value**);
-  };
   constexpr Function functions[] = {
       {"mpf_lower", 1, call<lower>},
       {"mpf_upper", 1, call<upper>},
@@ -326,18 +205,23 @@ int register_functions(sqlite3* handle) {
       {"mpf_text_to_real", 1, call<text_to_real>},
       {"mpf_date_part", 2, call<date_part>},
       {"mpf_date_trunc", 2, call<date_trunc>},
-      {"mpf_json", -1, call<json_value>},
       {"mpf_search", 2, call<search>},
       {"mpf_search_rank", 2, call<rank>},
   };
+  for (const auto& add : {register_json_functions, register_value_functions, register_aggregates}) {
+    if (const int code = add(handle); code != SQLITE_OK) return code;
+  }
+  return add_functions(handle, functions);
+}
+
+int add_functions(sqlite3* handle, std::span<const Function> functions) {
   constexpr int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
   for (const Function& function : functions) {
     const int code = sqlite3_create_function_v2(handle, function.name, function.arguments, flags, nullptr,
                                                 function.call, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return code;
   }
-  return sqlite3_create_function_v2(handle, "mpf_string_agg", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS, nullptr,
-                                    nullptr, collect_text, join_texts, nullptr);
+  return SQLITE_OK;
 }
 
 }  // namespace mpf::db::sqlite

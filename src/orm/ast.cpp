@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include <mpf/base/decimal.hpp>
 #include <mpf/base/error.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/base/unicode.hpp>
@@ -38,6 +39,12 @@ void check_operand(const db::Param& value, const ColumnPath* path) {
               fmt::format("A value to search for is {}", defect));
 }
 
+void check_steps(const std::vector<JsonStep>& steps) {
+  for (const JsonStep& step : steps) {
+    if (const auto* const key = std::get_if<std::string>(&step)) check_operand(*key, nullptr);
+  }
+}
+
 NodePtr join(bool all, NodePtr left, NodePtr right) {
   JunctionNode joined{all, {}};
   for (NodePtr* const part : {&left, &right}) {
@@ -60,7 +67,7 @@ const char* text_defect(std::string_view text) {
 }
 
 bool is_aggregate(Function function) noexcept {
-  return function >= Function::count_rows && function <= Function::join_texts;
+  return function >= Function::count_rows && function <= Function::collect;
 }
 
 void for_each_child(const Node& node, const std::function<void(const Node&)>& visit) {
@@ -73,7 +80,10 @@ void for_each_child(const Node& node, const std::function<void(const Node&)>& vi
     void operator()(const OuterNode&) const {}
     void operator()(const ValueNode&) const {}
     void operator()(const NowNode&) const {}
-    void operator()(const CallNode& call) const { all(call.arguments); }
+    void operator()(const CallNode& call) const {
+      all(call.arguments);
+      for (const OrderBy& term : call.order) visit(*term.value);
+    }
     void operator()(const CaseNode& cases) const {
       for (const auto& [condition, value] : cases.cases) {
         visit(*condition);
@@ -104,6 +114,11 @@ void for_each_child(const Node& node, const std::function<void(const Node&)>& vi
     void operator()(const NullNode& null) const { visit(*null.operand); }
     void operator()(const MatchNode& match) const { visit(*match.operand); }
     void operator()(const ArrayNode& array) const { visit(*array.operand); }
+    void operator()(const RangeNode& range) const {
+      visit(*range.operand);
+      visit(*range.other);
+    }
+    void operator()(const JsonContainsNode& json) const { visit(*json.document); }
     void operator()(const SearchNode& search) const { all(search.fields); }
     void operator()(const JunctionNode& junction) const { all(junction.parts); }
     void operator()(const NotNode& negation) const { visit(*negation.operand); }
@@ -216,8 +231,31 @@ NodePtr match_node(NodePtr operand, Match match, bool any_case, std::string_view
 }
 
 NodePtr call_node(Function function, std::vector<NodePtr> arguments, ColumnType type, bool nullable,
-                  std::string_view option) {
-  return make(CallNode{function, std::move(arguments), type, nullable, option});
+                  std::string_view option, std::vector<OrderBy> order) {
+  return make(CallNode{function, std::move(arguments), type, nullable, option, std::move(order)});
+}
+
+namespace {
+
+/// What the patterns of decimals take: the power of ten that SQLite raises a coefficient by; twice that by
+/// which PostgreSQL raises a number to round it when it is whole, and the way back.
+std::vector<NodePtr> with_digits(std::vector<NodePtr> arguments, int scale, int raise) {
+  arguments.push_back(value_node(std::int64_t{raise}, nullptr));
+  arguments.push_back(value_node(2 * decimal::whole(1, scale), nullptr));
+  arguments.push_back(value_node(db::Numeric{1, scale}, nullptr));
+  return arguments;
+}
+
+}  // namespace
+
+NodePtr divide_decimal_node(NodePtr dividend, NodePtr divisor, int scale, int raise, bool nullable) {
+  return call_node(Function::divide_decimal,
+                   with_digits({std::move(dividend), std::move(divisor)}, scale, raise), ColumnType::decimal,
+                   nullable);
+}
+NodePtr average_decimal_node(NodePtr value, int scale, int raise) {
+  return call_node(Function::average_decimal, with_digits({std::move(value)}, scale, raise),
+                   ColumnType::decimal, true);
 }
 
 NodePtr case_node(std::vector<std::pair<NodePtr, NodePtr>> cases, NodePtr otherwise, ColumnType type) {
@@ -227,9 +265,7 @@ NodePtr case_node(std::vector<std::pair<NodePtr, NodePtr>> cases, NodePtr otherw
 NodePtr truth_node(NodePtr condition) { return make(TruthNode{std::move(condition)}); }
 
 NodePtr json_node(NodePtr document, std::vector<JsonStep> steps, JsonType type) {
-  for (const JsonStep& step : steps) {
-    if (const auto* const key = std::get_if<std::string>(&step)) check_operand(*key, nullptr);
-  }
+  check_steps(steps);
   return make(JsonNode{std::move(document), std::move(steps), type});
 }
 
@@ -253,6 +289,16 @@ NodePtr exists_node(PlanPtr selection) { return make(ExistsNode{std::move(select
 
 NodePtr array_node(NodePtr operand, ArrayMatch match, db::Param values) {
   return make(ArrayNode{std::move(operand), match, std::move(values)});
+}
+
+NodePtr range_node(NodePtr operand, RangeMatch match, NodePtr other) {
+  return make(RangeNode{std::move(operand), match, std::move(other)});
+}
+
+NodePtr json_contains_node(NodePtr document, std::vector<JsonStep> steps, std::string wanted) {
+  check_operand(wanted, nullptr);
+  check_steps(steps);
+  return make(JsonContainsNode{std::move(document), std::move(steps), std::move(wanted)});
 }
 
 NodePtr search_node(std::vector<NodePtr> fields, std::string_view query) {

@@ -27,6 +27,7 @@ struct CallNode {
   ColumnType type;
   bool nullable;
   std::string_view option;
+  std::vector<OrderBy> order;  ///< of the values of an aggregate that keeps one
 };
 struct CaseNode {
   std::vector<std::pair<NodePtr, NodePtr>> cases;  ///< condition, value
@@ -91,6 +92,16 @@ struct ArrayNode {
   ArrayMatch match;
   db::Param values;
 };
+struct RangeNode {
+  NodePtr operand;
+  RangeMatch match;
+  NodePtr other;
+};
+struct JsonContainsNode {
+  NodePtr document;
+  std::vector<JsonStep> steps;
+  std::string wanted;
+};
 /// A condition, or with `rank` a value.
 struct SearchNode {
   std::vector<NodePtr> fields;
@@ -109,7 +120,7 @@ struct NotNode {
 struct Node {
   std::variant<ColumnNode, OuterNode, ValueNode, NowNode, CallNode, CaseNode, TruthNode, JsonNode, FilterNode,
                OverNode, ScalarNode, RelatedNode, CompareNode, InNode, InSelectionNode, ExistsNode, NullNode,
-               MatchNode, ArrayNode, SearchNode, JunctionNode, NotNode>
+               MatchNode, ArrayNode, RangeNode, JsonContainsNode, SearchNode, JunctionNode, NotNode>
       content;
 };
 

@@ -31,7 +31,7 @@ bool has_automatic(const ModelInfo& model) {
          (model.base && has_automatic(model.base()));
 }
 
-/// What is wrong with the values of both parts, told together.
+/// What is wrong with the values of all parts, told together.
 void check_values(const ModelInfo& model, void* object, std::string_view prefix,
                   std::vector<FieldError>& errors) {
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
@@ -46,7 +46,7 @@ Objects bases_of(const ModelInfo& model, Objects objects) {
   return {model.as_base(objects.first), objects.count, objects.stride};
 }
 
-void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many) {
+void check_new_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many) {
   std::vector<FieldError> errors;
   for (std::size_t i = 0; i < objects.count && errors.size() < 20; ++i) {
     if (const Id id = id_in(model, model.id, objects[i])) {
@@ -57,8 +57,17 @@ void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects obj
     check_values(model, objects[i], many ? fmt::format("[{}].", i) : std::string(), errors);
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
+}
+
+ScopeData storing_part_of(const ScopeData& scope, const ModelInfo& model) {
   ScopeData as_part = scope;
   if (as_part.row_kind.empty()) as_part.row_kind = model.base_kind;
+  return as_part;
+}
+
+void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many) {
+  check_new_extended(scope, model, objects, many);
+  const ScopeData as_part = storing_part_of(scope, model);
   try {
     scope.db->transaction([&](db::Transaction&) {
       const Objects bases = bases_of(model, objects);

@@ -148,6 +148,11 @@ void insert_own_row(const ScopeData& scope, const ModelInfo& model, void* object
 }
 
 bool insert_new_row(const ScopeData& scope, const ModelInfo& model, void* object, Key key) {
+  if (model.base) return insert_new_extended(scope, model, object, key);
+  return insert_new_own_row(scope, model, object, key);
+}
+
+bool insert_new_own_row(const ScopeData& scope, const ModelInfo& model, void* object, Key key) {
   const std::vector<std::size_t> columns = unique_columns(model, key);
   std::vector<FieldError> errors;
   const std::vector<Written> values = prepare_new(scope, model, object, "", errors);
@@ -255,8 +260,14 @@ class ReadBack {
 
 }  // namespace
 
+void refuse_same_keys(const ModelInfo& model, const std::vector<std::size_t>& key,
+                      const std::vector<std::vector<Written>>& rows) {
+  static_cast<void>(RowsByKey(model, key, rows));
+}
+
 void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects, Key key) {
   if (objects.count == 0) return;
+  if (model.base) return upsert_extended(scope, model, objects, key);
   const std::vector<std::size_t> columns = unique_columns(model, key);
   std::vector<FieldError> errors;
   std::vector<std::vector<Written>> rows;

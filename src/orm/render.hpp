@@ -106,21 +106,28 @@ class Renderer {
   void write_column(const ColumnPath& path);
   void write_call(const CallNode& call);
   void write_pattern(const CallNode& call);
+  void write_order_within(const CallNode& call);
   void write_pairwise(const CallNode& call);
   void write_case(const CaseNode& node);
-  void write_json(const JsonNode& node);
-  void write_json_steps(const JsonNode& node);
   void write_over(const OverNode& node);
   void write_frame(const Frame& frame);
   void write_related(const RelatedNode& node);
-  void write_search_words(const SearchNode& node);
-  void write_search_rank(const SearchNode& node);
   /// Bytewise, whatever the database's collation.
   void write_ordered(const Node& node);
   /// 64 bits wide.
   void write_wide(const Node& node);
   void write_order_term(const OrderBy& term);
   void write_order_term(const std::string& value, bool nullable, const OrderBy& term);
+
+  // render_json.cpp
+  void write_json(const JsonNode& node);
+  void write_json_steps(std::span<const JsonStep> steps);
+  void write_json_contains(const JsonContainsNode& node);
+
+  // render_search.cpp
+  void write_search_words(const SearchNode& node);
+  void write_search_rank(const SearchNode& node);
+  void write_search(const SearchNode& node);
 
   // render_condition.cpp
   void write_condition(const Node& node, bool negated);
@@ -131,7 +138,7 @@ class Renderer {
   void write_like(const MatchNode& node);
   void write_text_operand(const MatchNode& node);
   void write_array_match(const ArrayNode& node);
-  void write_search(const SearchNode& node);
+  void write_range_match(const RangeNode& node);
   void write_junction(bool all, std::span<const NodePtr> parts, bool negated);
   void write_absent_or(std::initializer_list<const Node*> operands);
 

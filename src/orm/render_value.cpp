@@ -13,8 +13,8 @@ namespace mpf::orm::detail {
 
 namespace {
 
-/// %0 %1 …: arguments; %w0: 64 bits wide; %o0: compared bytewise; %*: all, separated; %u: the option; %s:
-/// where FILTER and OVER belong.
+/// %0 %1 …: arguments; %w0: 64 bits wide; %o0: compared bytewise; %*: all, separated; %u: the option; %r: the
+/// order of values; %s: where FILTER and OVER belong.
 struct Pattern {
   Function function;
   std::string_view sqlite;
@@ -29,6 +29,10 @@ constexpr Pattern patterns[] = {
     {Function::multiply, "(%0 * %1)", "(%w0 * %w1)"},
     {Function::divide, "(%0 / %1)", "(%w0 / NULLIF(%w1, 0))"},
     {Function::modulo, "(%0 % %1)", "(%w0 % NULLIF(%w1, 0))"},
+    // Half away from zero: twice the number and the half that is to be added, whole, by twice the divisor.
+    {Function::divide_decimal, "mpf_divide(%0, %1, %2)",
+     "(sign(CAST(%0 AS numeric)) * sign(CAST(%1 AS numeric)) * div(abs(CAST(%0 AS numeric)) * %3 + "
+     "abs(CAST(%1 AS numeric)), 2 * abs(NULLIF(CAST(%1 AS numeric), 0))) * %4)"},
     {Function::lower, "mpf_lower(%0)", "(lower(%0 COLLATE \"und-x-icu\") COLLATE \"C\")"},
     {Function::upper, "mpf_upper(%0)", "(upper(%0 COLLATE \"und-x-icu\") COLLATE \"C\")"},
     {Function::length, "length(%0)", "CAST(char_length(%0) AS int8)"},
@@ -68,9 +72,13 @@ constexpr Pattern patterns[] = {
     {Function::sum, "sum(%0)%s", "sum(%0)%s"},
     {Function::average_integer, "avg(%0)%s", "(CAST(sum(%0)%s AS float8) / NULLIF(count(%0)%s, 0))"},
     {Function::average_real, "avg(%0)%s", "avg(%0)%s"},
+    {Function::average_decimal, "mpf_divide(sum(%0)%s, count(%0)%s, %1)",
+     "(sign(sum(%0)%s) * div(abs(sum(%0)%s) * %2 + count(%0)%s, 2 * NULLIF(count(%0)%s, 0)) * %3)"},
     {Function::minimum, "min(%0)%s", "min(%o0)%s"},
     {Function::maximum, "max(%0)%s", "max(%o0)%s"},
-    {Function::join_texts, "mpf_string_agg(%0, %1)%s", "string_agg(%0, %1 ORDER BY %o0)%s"},
+    {Function::join_texts, "mpf_string_agg(%0, %1, %r)%s", "string_agg(%0, %1 ORDER BY %r)%s"},
+    {Function::collect, "mpf_array_agg(%0, '%u', %r)%s",
+     "coalesce(array_remove(array_agg(CAST(%0 AS %u) ORDER BY %r)%s, NULL), '{}')"},
     {Function::row_number, "row_number()%s", "row_number()%s"},
     {Function::rank, "rank()%s", "rank()%s"},
     {Function::dense_rank, "dense_rank()%s", "dense_rank()%s"},
@@ -122,6 +130,19 @@ void Renderer::write_wide(const Node& node) {
   if (narrow && !sql_.sqlite()) sql_ << " AS int8)";
 }
 
+/// For SQLite, whose aggregates know no order, arguments of our own: how and by what.
+void Renderer::write_order_within(const CallNode& call) {
+  for (const OrderBy& term : call.order) {
+    if (&term != call.order.data()) sql_ << ", ";
+    if (!sql_.sqlite()) {
+      write_order_term(term);
+      continue;
+    }
+    sql_ << (term.descending ? "'d" : "'a") << (term.nulls_first() ? "f', " : "l', ");
+    write_value(*term.value);
+  }
+}
+
 void Renderer::write_pattern(const CallNode& call) {
   std::string_view pattern =
       sql_.sqlite() ? pattern_of(call.function).sqlite : pattern_of(call.function).postgres;
@@ -139,6 +160,8 @@ void Renderer::write_pattern(const CallNode& call) {
     pattern.remove_prefix(1);
     if (kind == 'u') {
       sql_ << call.option;
+    } else if (kind == 'r') {
+      write_order_within(call);
     } else if (kind == 's') {
       sql_ << suffix;
     } else if (kind == '*') {
@@ -225,65 +248,6 @@ void Renderer::write_case(const CaseNode& node) {
     write_wide(*node.otherwise);
   }
   sql_ << " END)";
-}
-
-void Renderer::write_json_steps(const JsonNode& node) {
-  for (const JsonStep& step : node.steps) {
-    sql_ << (sql_.sqlite() ? ", " : " -> ");
-    if (const auto* const key = std::get_if<std::string>(&step)) {
-      sql_.bind(*key);
-    } else if (sql_.sqlite()) {
-      sql_.bind(std::get<std::int64_t>(step));
-    } else {
-      sql_ << "CAST(";
-      sql_.bind(std::get<std::int64_t>(step)) << " AS int4)";
-    }
-  }
-}
-
-void Renderer::write_json(const JsonNode& node) {
-  if (sql_.sqlite()) {
-    constexpr std::string_view names[] = {"exists", "text", "integer", "real", "boolean", "length"};
-    sql_ << "mpf_json('" << names[static_cast<std::size_t>(node.type)] << "', ";
-    write_value(*node.document);
-    write_json_steps(node);
-    sql_ << ")";
-    return;
-  }
-  const std::string at = sql_.capture([&] {
-    sql_ << "(";
-    write_value(*node.document);
-    write_json_steps(node);
-    sql_ << ")";
-  });
-  const auto typed = [&](std::string_view type, std::string_view value) {
-    sql_ << fmt::format("(CASE WHEN jsonb_typeof({}) = '{}' THEN {} END)", at, type, value);
-  };
-  const std::string text = at + " #>> '{}'";
-  switch (node.type) {
-    case JsonType::exists:
-      sql_ << fmt::format("(CASE WHEN {} IS NOT NULL THEN TRUE END)", at);
-      return;
-    case JsonType::text:
-      typed("string", "(" + text + ")");
-      return;
-    case JsonType::integer:  // whole numbers that 64 bits hold; nested, so that no number is cast too early
-      typed("number",
-            fmt::format("CASE WHEN CAST({0} AS numeric) = trunc(CAST({0} AS numeric)) AND CAST({0} AS "
-                        "numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN "
-                        "CAST(CAST({0} AS numeric) AS int8) END",
-                        text));
-      return;
-    case JsonType::real:
-      typed("number", fmt::format("CAST({} AS float8)", text));
-      return;
-    case JsonType::boolean:
-      typed("boolean", fmt::format("CAST({} AS boolean)", text));
-      return;
-    case JsonType::array_length:
-      typed("array", fmt::format("CAST(jsonb_array_length({}) AS int8)", at));
-      return;
-  }
 }
 
 void Renderer::write_order_term(const std::string& value, bool nullable, const OrderBy& term) {

@@ -83,11 +83,12 @@ bool find_row_by(const ScopeData& scope, const ModelInfo& model, const void* obj
   Sql sql(scope);
   write_select(sql, model);
   bool first = true;
-  for (const std::size_t column : unique_columns(model, key)) {
+  const KeyPart part = key_part(model, object, key);
+  for (const std::size_t column : unique_columns(*part.model, key)) {
     if (!first) sql << " AND ";
     first = false;
-    sql.column(root, column_name_at(model, column)) << " = ";
-    sql.bind(model.columns[column].get(object));
+    sql.column({root.number + part.depth}, column_name_at(*part.model, column)) << " = ";
+    sql.bind(part.model->columns[column].get(part.object));
   }
   write_tenant_condition(sql, root, model, scope);  // a retired row holds its place as any other
   return decode_one(scope, model, sql, into);

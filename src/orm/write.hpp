@@ -59,14 +59,34 @@ inline bool is_inserted(const ModelInfo& model, std::size_t column) {
 bool row_is_there(const ScopeData& scope, const ModelInfo& model, Id id);
 
 // inherit.cpp: rows of models that extend others, both parts in one transaction.
+/// Throws for rows that have an id or values that don't fit; fills in their tenant.
+void check_new_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many);
+/// The scope as it stores the base's part of a row of the model.
+ScopeData storing_part_of(const ScopeData& scope, const ModelInfo& model);
 void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, bool many);
 void update_extended(const ScopeData& scope, const ModelInfo& model, Objects objects,
                      std::span<const std::string_view> members, bool many);
 bool remove_extended(const ScopeData& scope, const ModelInfo& model, Id id);
+// inherit_upsert.cpp: as insert_new_row() and upsert_rows(), the key being of any part.
+bool insert_new_extended(const ScopeData& scope, const ModelInfo& model, void* object, Key key);
+void upsert_extended(const ScopeData& scope, const ModelInfo& model, Objects objects, Key key);
+
+/// The part of a row, the model's own or one that it extends, which has the members of the key.
+struct KeyPart {
+  const ModelInfo* model;
+  const void* object;
+  std::size_t depth;  ///< 0: the own one
+};
+KeyPart key_part(const ModelInfo& model, const void* object, Key key);
+/// Throws ValidationError for a key that two of the rows have.
+void refuse_same_keys(const ModelInfo& model, const std::vector<std::size_t>& key,
+                      const std::vector<std::vector<Written>>& rows);
+
 /// The parts of objects that are of the model they extend.
 Objects bases_of(const ModelInfo& model, Objects objects);
 
 /// The own part alone; the ids are those of the base's rows.
+bool insert_new_own_row(const ScopeData& scope, const ModelInfo& model, void* object, Key key);
 void insert_own_row(const ScopeData& scope, const ModelInfo& model, void* object);
 void insert_own_rows(const ScopeData& scope, const ModelInfo& model, Objects objects);
 void update_own_row(const ScopeData& scope, const ModelInfo& model, void* object,

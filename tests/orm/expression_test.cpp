@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/full_text.hpp>
 #include <mpf/orm/functions.hpp>
@@ -268,6 +270,69 @@ TEST_CASE("JSON is asked for by keys and indexes, and gives only what is of the 
     CHECK(library.books().selection(size.as<double>()).all() ==
           std::vector<std::optional<double>>{7, 7.5, 100, std::nullopt});
     CHECK_THROWS_AS(options.json("\xff").exists(), Error);
+  });
+}
+
+TEST_CASE("JSON contains what PostgreSQL says it does") {
+  struct Case {
+    const char* held;
+    const char* wanted;
+    bool holds;
+  };
+  constexpr Case cases[] = {
+      {R"({"a":1,"b":[1,2]})", R"({"a":1})", true},
+      {R"({"a":1,"b":[1,2]})", R"({"a":1.0})", true},
+      {R"({"a":100})", R"({"a":1e2})", true},
+      {R"({"a":-0.50})", R"({"a":-5e-1})", true},
+      {R"({"a":0})", R"({"a":-0.0})", true},
+      {R"({"a":9007199254740993})", R"({"a":9007199254740992})", false},
+      {R"({"a":1})", R"({"a":"1"})", false},
+      {R"({"a":1})", R"({})", true},
+      {R"({"a":1})", R"([])", false},
+      {R"({"a":{"b":{"c":[1,2,3]},"d":4}})", R"({"a":{"b":{"c":[3,1]}}})", true},
+      {R"({"a":{"b":1}})", R"({"b":1})", false},
+      {R"({"a":[1]})", R"({"a":1})", false},
+      {R"({"a":null})", R"({"a":null})", true},
+      {R"({"a":null})", R"({"a":false})", false},
+      {R"({"a":true})", R"({"a":true})", true},
+      {R"([1,2,3])", R"([3,1,1])", true},
+      {R"([1,2])", R"([3])", false},
+      {R"([1,2])", R"(2)", true},
+      {R"([[1]])", R"(1)", false},
+      {R"([[1,2],[3]])", R"([[2]])", true},
+      {R"([[1,2],[3]])", R"([[2,3]])", false},
+      {R"([{"a":1,"b":2},{"a":3}])", R"([{"b":2}])", true},
+      {R"([{"a":1}])", R"({"a":1})", false},
+      {R"("x")", R"("x")", true},
+      {R"("x")", R"(["x"])", false},
+      {R"(["é\u0041\"","y"])", R"(["éA\""])", true},
+      {R"(null)", R"(null)", true},
+  };
+  on_each([&](const Library& library) {
+    const Author ann = library.author("Ann");
+    for (const Case& each : cases) {
+      CAPTURE(each.held);
+      CAPTURE(each.wanted);
+      Book book = library.book(ann, "x");
+      book.options = Json::parse(each.held);
+      const auto wanted = Json::parse(each.wanted);
+      library.scope.insert(book);
+      const auto one = library.books().where(f<&Book::id> == book.id);
+      CHECK(one.where(f<&Book::options>.json().contains(wanted)).exists() == each.holds);
+      CHECK(one.where(!f<&Book::options>.json().contains(wanted)).exists() != each.holds);
+    }
+    Book book = library.book(ann, "deep");
+    book.options = Json::parse(R"({"theme":{"tags":["a","b"],"size":7}})");
+    library.scope.insert(book);
+    const auto theme = f<&Book::options>.json("theme");
+    const auto tags = f<&Book::options>.json("theme", "tags");
+    CHECK(where(library, theme.contains(std::map<std::string, int>{{"size", 7}})) == Titles{"deep"});
+    CHECK(where(library, tags.contains("b")) == Titles{"deep"});
+    CHECK(where(library, tags.contains(Titles{"b", "a"})) == Titles{"deep"});
+    CHECK(where(library, f<&Book::options>.json("theme", "tags", 1).contains("b")) == Titles{"deep"});
+    CHECK(where(library, tags.contains("c")) == Titles{});
+    // Where nothing is, nothing is contained.
+    CHECK(where(library, !theme.contains(Json::parse("{}"))).size() == std::size(cases));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/orm/aggregate.hpp>
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/query.hpp>
 #include <mpf/orm/scope.hpp>
@@ -246,6 +247,25 @@ struct Product {
   }
 };
 
+/// Runs the test on each database with a table of sixty such rows.
+template <class Test>
+void on_each_with_rows(const Test& run) {
+  for (const auto dialect : test::databases()) {
+    CAPTURE(static_cast<int>(dialect));
+    fiber::run([&] {
+      const test::FreshDatabase db(dialect);
+      for (const auto& sql : orm::create_table_sql(orm::table_of<Everything>(), dialect)) {
+        db->execute_script(sql);
+      }
+      const orm::SystemScope scope(*db, "a test of all types");
+      Random random;
+      std::vector<Everything> rows;
+      for (int i = 0; i < 60; ++i) rows.push_back(scope.insert(random.row()));
+      run(scope, rows);
+    });
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a row of every type comes back as it was, whichever way it is written") {
@@ -289,35 +309,171 @@ TEST_CASE("a row of every type comes back as it was, whichever way it is written
 }
 
 TEST_CASE("values of the new types compare in conditions") {
-  for (const auto dialect : test::databases()) {
-    CAPTURE(static_cast<int>(dialect));
-    fiber::run([&] {
-      using E = Everything;
-      const test::FreshDatabase db(dialect);
-      for (const auto& sql : orm::create_table_sql(orm::table_of<E>(), dialect)) db->execute_script(sql);
-      const orm::SystemScope scope(*db, "a test of all types");
-      Random random;
-      std::vector<E> rows;
-      for (int i = 0; i < 60; ++i) rows.push_back(scope.insert(random.row()));
-      const auto check = [&](const auto& condition, const auto& wanted) {
-        REQUIRE(scope.query<E>().where(condition).count() ==
-                static_cast<std::size_t>(std::ranges::count_if(rows, wanted)));
+  on_each_with_rows([](const orm::SystemScope& scope, const std::vector<Everything>& rows) {
+    using E = Everything;
+    const auto check = [&](const auto& condition, const auto& wanted) {
+      REQUIRE(scope.query<E>().where(condition).count() ==
+              static_cast<std::size_t>(std::ranges::count_if(rows, wanted)));
+    };
+    for (const E& pivot : rows) {
+      check(f<&E::price> < pivot.price, [&](const E& row) { return row.price < pivot.price; });
+      check(f<&E::fraction> >= pivot.fraction, [&](const E& row) { return row.fraction >= pivot.fraction; });
+      check(f<&E::date> <= pivot.date, [&](const E& row) { return row.date <= pivot.date; });
+      check(f<&E::duration> > pivot.duration, [&](const E& row) { return row.duration > pivot.duration; });
+      check(f<&E::uuid> < pivot.uuid, [&](const E& row) { return row.uuid < pivot.uuid; });
+      check(f<&E::network> < pivot.network, [&](const E& row) { return row.network < pivot.network; });
+      check(f<&E::single> == pivot.single, [&](const E& row) { return row.single == pivot.single; });
+      check(f<&E::tiny> <= pivot.tiny, [&](const E& row) { return row.tiny <= pivot.tiny; });
+      check(f<&E::maybe_uuid> == pivot.maybe_uuid,
+            [&](const E& row) { return row.maybe_uuid == pivot.maybe_uuid; });
+      check(f<&E::number_range>.has(pivot.tiny),
+            [&](const E& row) { return row.number_range.contains(pivot.tiny); });
+      check(f<&E::number_range>.overlaps(pivot.number_range),
+            [&](const E& row) { return row.number_range.overlaps(pivot.number_range); });
+      check(!f<&E::date_range>.has_all(pivot.date_range),
+            [&](const E& row) { return !row.date_range.contains(pivot.date_range); });
+      check(f<&E::time_range>.overlaps(pivot.time_range),
+            [&](const E& row) { return row.time_range.overlaps(pivot.time_range); });
+      check(f<&E::time_range>.within(pivot.time_range),
+            [&](const E& row) { return pivot.time_range.contains(row.time_range); });
+      check(!f<&E::maybe_range>.has(pivot.time),
+            [&](const E& row) { return !row.maybe_range || !row.maybe_range->contains(pivot.time); });
+      check(f<&E::json>.json().contains(pivot.json), [&](const E& row) {
+        const auto held = row.json.as<std::vector<std::string>>();
+        return std::ranges::all_of(pivot.json.as<std::vector<std::string>>(), [&](const auto& each) {
+          return std::ranges::find(held, each) != held.end();
+        });
+      });
+    }
+  });
+}
+
+TEST_CASE("ranges compare with other columns of their row") {
+  on_each_with_rows([](const orm::SystemScope& scope, const std::vector<Everything>& rows) {
+    using E = Everything;
+    const auto check = [&](const auto& condition, const auto& wanted) {
+      CHECK(scope.query<E>().where(condition).count() ==
+            static_cast<std::size_t>(std::ranges::count_if(rows, wanted)));
+    };
+    check(f<&E::number_range>.has(f<&E::maybe_small>),
+          [](const E& row) { return row.maybe_small && row.number_range.contains(*row.maybe_small); });
+    check(f<&E::number_range>.has(f<&E::tiny> + 1),
+          [](const E& row) { return row.number_range.contains(row.tiny + 1); });
+    check(!f<&E::date_range>.has(f<&E::maybe_date>),
+          [](const E& row) { return !row.maybe_date || !row.date_range.contains(*row.maybe_date); });
+    check(f<&E::time_range>.within(f<&E::maybe_range>),
+          [](const E& row) { return row.maybe_range && row.maybe_range->contains(row.time_range); });
+    check(f<&E::maybe_range>.overlaps(f<&E::time_range>),
+          [](const E& row) { return row.maybe_range && row.maybe_range->overlaps(row.time_range); });
+  });
+}
+
+TEST_CASE("lists are made of values of each type, in the order asked for") {
+  on_each_with_rows([](const orm::SystemScope& scope, const std::vector<Everything>& rows) {
+    using E = Everything;
+    const auto of = [&](auto member) {
+      std::vector<std::remove_cvref_t<decltype(rows[0].*member)>> values;
+      for (const E& row : rows) values.push_back(row.*member);
+      return values;
+    };
+    const auto by_id = orm::asc<&E::id>;
+    const auto query = scope.query<E>();
+    const auto [ids, flags, tinies, singles, reals, texts, colours] =
+        query.aggregate(collect(f<&E::id>, by_id), collect(f<&E::flag>, by_id), collect(f<&E::tiny>, by_id),
+                        collect(f<&E::single>, by_id), collect(f<&E::precise>, by_id),
+                        collect(f<&E::text>, by_id), collect(f<&E::colour>, by_id));
+    CHECK(ids == of(&E::id));
+    CHECK(flags == of(&E::flag));
+    CHECK(tinies == std::vector<std::int8_t>(of(&E::tiny)));
+    CHECK(singles == of(&E::single));
+    CHECK(reals == of(&E::precise));
+    CHECK(texts == of(&E::text));
+    CHECK(colours == of(&E::colour));
+    const auto [uuids, times, dates, some] =
+        query.aggregate(collect(f<&E::uuid>, by_id), collect(f<&E::time>, by_id), collect(f<&E::date>, by_id),
+                        collect(f<&E::maybe_small>, by_id));
+    CHECK(uuids == of(&E::uuid));
+    CHECK(times == of(&E::time));
+    CHECK(dates == of(&E::date));
+    std::vector<std::int16_t> there;
+    for (const E& row : rows) {
+      if (row.maybe_small) there.push_back(*row.maybe_small);
+    }
+    CHECK(some == there);
+
+    const auto sorted = [&](auto less) {
+      auto copy = rows;
+      std::ranges::stable_sort(copy, less);
+      std::vector<orm::Id> sorted_ids;
+      for (const E& row : copy) sorted_ids.push_back(row.id);
+      return sorted_ids;
+    };
+    const auto ids_by = [&](const auto&... terms) {
+      return std::get<0>(query.aggregate(collect(f<&E::id>, terms..., by_id)));
+    };
+    CHECK(ids_by(orm::desc<&E::text>) == sorted([](const E& a, const E& b) { return a.text > b.text; }));
+    CHECK(ids_by(orm::asc<&E::maybe_uuid>) ==
+          sorted([](const E& a, const E& b) { return a.maybe_uuid < b.maybe_uuid; }));
+    CHECK(ids_by(orm::asc<&E::flag>, orm::desc<&E::maybe_small>.nulls_first()) ==
+          sorted([](const E& a, const E& b) {
+            const auto key = [](const E& row) {
+              return std::tuple(row.flag, row.maybe_small.has_value(), -row.maybe_small.value_or(0));
+            };
+            return key(a) < key(b);
+          }));
+    auto plain = of(&E::text);
+    std::ranges::sort(plain);
+    CHECK(std::get<0>(query.aggregate(collect(f<&E::text>))) == plain);
+    std::string joined;
+    for (auto text = plain.rbegin(); text != plain.rend(); ++text) {
+      joined += (text == plain.rbegin() ? "" : "; ") + *text;
+    }
+    CHECK(std::get<0>(query.aggregate(join_texts(f<&E::text>, "; ", orm::desc<&E::text>))) == joined);
+  });
+}
+
+TEST_CASE("decimals are divided and averaged exactly, then rounded") {
+  on_each_with_rows([](const orm::SystemScope& scope, const std::vector<Everything>& rows) {
+    using E = Everything;
+    const auto query = scope.query<E>().order_by(orm::asc<&E::id>);
+    const auto quotients = query.select(orm::divide<2>(f<&E::price>, 7), orm::divide<0>(f<&E::price>, -3),
+                                        orm::divide<10>(f<&E::maybe_price>, f<&E::maybe_small>),
+                                        orm::divide<6>(f<&E::maybe_price>, f<&E::maybe_price>),
+                                        orm::divide<3>(f<&E::maybe_price>, *Decimal<1>::parse("-0.3")),
+                                        orm::divide<5>(f<&E::tiny>, Decimal<2>(3)));
+    std::vector<Decimal<4>> there;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const E& row = rows[i];
+      const auto by = [](const auto& value, int raise, std::int64_t divisor) {
+        return decimal::divide(value.coefficient(), divisor, raise, Rounding::half_up);
       };
-      for (const E& pivot : rows) {
-        check(f<&E::price> < pivot.price, [&](const E& row) { return row.price < pivot.price; });
-        check(f<&E::fraction> >= pivot.fraction,
-              [&](const E& row) { return row.fraction >= pivot.fraction; });
-        check(f<&E::date> <= pivot.date, [&](const E& row) { return row.date <= pivot.date; });
-        check(f<&E::duration> > pivot.duration, [&](const E& row) { return row.duration > pivot.duration; });
-        check(f<&E::uuid> < pivot.uuid, [&](const E& row) { return row.uuid < pivot.uuid; });
-        check(f<&E::network> < pivot.network, [&](const E& row) { return row.network < pivot.network; });
-        check(f<&E::single> == pivot.single, [&](const E& row) { return row.single == pivot.single; });
-        check(f<&E::tiny> <= pivot.tiny, [&](const E& row) { return row.tiny <= pivot.tiny; });
-        check(f<&E::maybe_uuid> == pivot.maybe_uuid,
-              [&](const E& row) { return row.maybe_uuid == pivot.maybe_uuid; });
-      }
-    });
-  }
+      const auto& [seventh, third, small, same, tenths, integer] = quotients[i];
+      CHECK(seventh.coefficient() == by(row.price, 0, 7));
+      CHECK(third.coefficient() == by(row.price, -2, -3));
+      CHECK(integer.coefficient() == decimal::divide(row.tiny, 300, 7, Rounding::half_up));
+      CHECK(small.has_value() == (row.maybe_price && row.maybe_small && *row.maybe_small != 0));
+      if (small) CHECK(small->coefficient() == by(*row.maybe_price, 6, *row.maybe_small));
+      CHECK(same.has_value() == (row.maybe_price && *row.maybe_price != Decimal<4>()));
+      if (same) CHECK(*same == Decimal<6>(1));
+      CHECK(tenths.has_value() == row.maybe_price.has_value());
+      if (tenths) CHECK(tenths->coefficient() == by(*row.maybe_price, 0, -3));
+      if (row.maybe_price) there.push_back(*row.maybe_price);
+    }
+    Decimal<4> sum;
+    for (const Decimal<4> each : there) sum += each;
+    const auto many = static_cast<std::int64_t>(there.size());
+    const auto [average, fine, coarse, none] = scope.query<E>().aggregate(
+        orm::average(f<&E::maybe_price>), orm::average<12>(f<&E::maybe_price>),
+        orm::average<2>(f<&E::maybe_price>), orm::average(f<&E::price>).filter(f<&E::id> == orm::Id(-1)));
+    CHECK(average == sum.divided_by(many, Rounding::half_up));
+    CHECK(fine == sum.rescaled<12>().divided_by(many, Rounding::half_up));
+    CHECK(coarse->coefficient() == decimal::divide(sum.coefficient(), many, -2, Rounding::half_up));
+    CHECK(none == std::nullopt);
+    CHECK_THROWS_AS(orm::divide<2>(f<&E::price>, 0), Error);
+    CHECK(scope.query<E>().where(orm::divide<2>(f<&E::price>, 2) > Decimal<2>(0)).count() ==
+          static_cast<std::size_t>(
+              std::ranges::count_if(rows, [](const E& row) { return row.price > Decimal<2>(); })));
+  });
 }
 
 TEST_CASE("what a column holds and the model cannot is corrupt, not wrong") {

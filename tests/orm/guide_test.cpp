@@ -88,6 +88,15 @@ TEST_CASE("guide: queries") {
     CHECK(cards[0].comments == 2);
     CHECK(cards[0].author == "Ann");
 
+    // [lists]
+    const auto of_post = orm::related<&Comment::post>();
+    const auto talks = scope.query<Post>()
+                           .order_by(asc<&Post::slug>)
+                           .annotate(of_post.value(collect(f<&Comment::text>, desc<&Comment::rank>)));
+    const std::vector<std::string>& said = std::get<1>(talks[0]);
+    // [/lists]
+    CHECK(said == std::vector<std::string>{"or is it?", "well said"});
+
     // [page]
     auto page = scope.query<Post>().order_by(asc<&Post::slug>).page({.size = 2});
     while (!page.next.empty()) {

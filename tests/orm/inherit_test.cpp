@@ -1,5 +1,7 @@
 #include <mpf/orm/inherit.hpp>
 
+#include <set>
+
 #include <fmt/core.h>
 
 #include <mpf/orm/aggregate.hpp>
@@ -48,11 +50,13 @@ struct Entry {
 struct Clip : Entry {
   std::int64_t seconds = 0;
   std::string codec;
+  std::optional<std::string> code;
   std::optional<orm::Ref<Clip>> next;
 
   static constexpr auto model() {
     return orm::model<Clip>("clip", orm::extends<Entry>("clip"), orm::field<&Clip::seconds>(),
-                            orm::field<&Clip::codec>(orm::max_length(8)),
+                            orm::field<&Clip::codec>(orm::max_length(8)), orm::field<&Clip::code>(),
+                            orm::unique<&Clip::site, &Clip::code>(),
                             orm::field<&Clip::next>(orm::on_delete(orm::OnDelete::set_null)),
                             orm::check("seconds", orm::col<&Clip::seconds> >= 0));
   }
@@ -72,22 +76,14 @@ struct Trailer : Clip {
   }
 };
 
-struct Archive : World {
-  explicit Archive(db::Dialect dialect) : World(dialect) {
-    make_tables({&orm::table_of<Label>(), &orm::table_of<Entry>(), &orm::table_of<Clip>(),
-                 &orm::table_of<Remark>(), &orm::table_of<Trailer>(),
-                 &orm::table_of<orm::Link<&Entry::labels>>(), &orm::table_of<orm::Change>()});
-  }
+struct Archive : WorldWith<Label, Entry, Clip, Remark, Trailer, orm::Link<&Entry::labels>, orm::Change> {
+  using WorldWith::WorldWith;
+
   static Clip clip(std::string title, std::int64_t seconds) {
     Clip made;
     made.title = std::move(title);
     made.seconds = seconds;
     return made;
-  }
-  std::int64_t number(const std::string& sql) const {
-    std::int64_t value = -1;
-    db->execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
-    return value;
   }
 };
 
@@ -318,10 +314,7 @@ TEST_CASE("kinds keep to their scope, their retirement and their log as their ba
     CHECK(archive.system().query<Clip>().count() == 1);
     CHECK(archive.scope(archive.first).query<Clip>().count() == 1);
     // The database itself gives no tenant a part of another's row.
-    CHECK_THROWS_AS(
-        archive.db->execute(
-            {fmt::format("UPDATE clip SET site_id = {}", archive.globex.id.value), {}, db::Access::write}),
-        db::ConstraintError);
+    CHECK_FALSE(archive.takes(fmt::format("UPDATE clip SET site_id = {}", archive.globex.id.value)));
 
     CHECK(acme.retire<Clip>(clip.id));
     CHECK_FALSE(acme.find<Clip>(clip.id));
@@ -339,6 +332,125 @@ TEST_CASE("kinds keep to their scope, their retirement and their log as their ba
     };
     CHECK(logged("entry", "retired_at") == 2);
     CHECK(logged("clip", "seconds") == 1);
+  });
+}
+
+TEST_CASE("a row of a kind is found or made by unique values of either part, however many ask at once") {
+  on_each_database([](db::Dialect dialect) {
+    const Archive archive(dialect);
+    const auto scope = archive.scope(archive.acme);
+    const auto coded = [](std::string title, std::string code) {
+      Clip made = Archive::clip(std::move(title), 1);
+      made.code = std::move(code);
+      return made;
+    };
+    const auto [first, created] = scope.get_or_create<&Entry::title>(coded("a", "A"));
+    CHECK(created);
+    CHECK(first.kind == "clip");
+    const auto [same, again] = scope.get_or_create<&Entry::title>(coded("a", "other"));
+    CHECK_FALSE(again);
+    CHECK(same.id == first.id);
+    CHECK(same.code == "A");
+    const auto [by_code, third] = scope.get_or_create<&Clip::code>(coded("other", "A"));
+    CHECK_FALSE(third);
+    CHECK(by_code.id == first.id);
+    CHECK(by_code.title == "a");
+    CHECK(archive.number("SELECT count(*) FROM entry") == 1);
+    // Another unique value that is taken is a mistake, as with insert().
+    CHECK_THROWS_AS(scope.get_or_create<&Clip::code>(coded("a", "B")), db::ConstraintError);
+    // Kinds of kinds, by what each part has.
+    Trailer trailer;
+    trailer.title = "t";
+    trailer.code = "T";
+    trailer.film = "M";
+    CHECK(scope.get_or_create<&Clip::code>(trailer).second);
+    CHECK(scope.get_or_create<&Entry::title>(trailer).first.film == "M");
+    CHECK_FALSE(scope.get_or_create<&Entry::title>(coded("t", "U")).second);  // a trailer is a clip
+
+    Remark remark;
+    remark.title = "a";
+    CHECK_THROWS_WITH_AS(scope.get_or_create<&Entry::title>(remark), doctest::Contains("is no row of remark"),
+                         Error);
+    CHECK_THROWS_WITH_AS(scope.upsert<&Entry::title>(remark), doctest::Contains("is no row of remark"),
+                         Error);
+    CHECK_FALSE(remark.id);
+    CHECK(kind_of([&] { scope.get_or_create<&Clip::seconds>(coded("x", "X")); }) == ErrorKind::internal);
+    // Another tenant has titles of its own.
+    CHECK(archive.scope(archive.globex).get_or_create<&Entry::title>(coded("a", "A")).second);
+
+    std::set<std::int64_t> ids;
+    int made = 0;
+    std::vector<fiber::Fiber<void>> asking;
+    for (int i = 0; i < 8; ++i) {
+      asking.push_back(fiber::spawn([&, i] {
+        const auto [clip, mine] = i % 2 == 0 ? scope.get_or_create<&Clip::code>(coded("race", "R"))
+                                             : scope.get_or_create<&Entry::title>(coded("race", "R"));
+        ids.insert(clip.id.value);
+        made += mine ? 1 : 0;
+      }));
+    }
+    for (auto& each : asking) each.get();
+    CHECK(ids.size() == 1);
+    CHECK(made == 1);
+  });
+}
+
+TEST_CASE("upsert changes all parts of a row of a kind, or stores them") {
+  on_each_database([](db::Dialect dialect) {
+    const Archive archive(dialect);
+    const auto scope = archive.scope(archive.acme);
+    const auto coded = [](std::string title, std::string code, std::int64_t seconds) {
+      Clip made = Archive::clip(std::move(title), seconds);
+      made.code = std::move(code);
+      return made;
+    };
+    Clip clip = coded("a", "A", 1);
+    scope.upsert<&Clip::code>(clip);
+    CHECK(clip.id);
+    CHECK(clip.version == 1);
+    CHECK(scope.retire<Clip>(clip.id));
+    Clip by_code = coded("renamed", "A", 2);
+    scope.upsert<&Clip::code>(by_code);
+    CHECK(by_code.id == clip.id);
+    CHECK(by_code.version == 3);
+    CHECK(by_code.kind == "clip");
+    Clip by_title = coded("renamed", "AA", 3);
+    scope.upsert<&Entry::title>(by_title);
+    CHECK(by_title.id == clip.id);
+    const Clip now = scope.query<Clip>().with_retired().one();  // it stays retired
+    CHECK(now.title == "renamed");
+    CHECK(now.code == "AA");
+    CHECK(now.seconds == 3);
+    CHECK(now.version == 4);
+
+    std::vector<Clip> many{coded("m", "M", 1), coded("renamed", "AAA", 4), coded("n", "N", -1)};
+    CHECK_THROWS_AS(scope.upsert_many<&Entry::title>(many), db::ConstraintError);  // all or none
+    CHECK(archive.number("SELECT count(*) FROM entry") == 1);
+    for (Clip& each : many) each.id = orm::Id();
+    many[2].seconds = 5;
+    scope.upsert_many<&Entry::title>(many);
+    CHECK(archive.number("SELECT count(*) FROM clip") == 3);
+    CHECK(archive.number("SELECT sum(seconds) FROM clip") == 10);
+    std::vector<Clip> twice{coded("m", "x", 1), coded("m", "y", 1)};
+    CHECK_THROWS_WITH_AS(scope.upsert_many<&Entry::title>(twice), doctest::Contains("[1].title"),
+                         ValidationError);
+
+    std::vector<fiber::Fiber<void>> writing;
+    for (int i = 0; i < 8; ++i) {
+      writing.push_back(fiber::spawn([&, i] {
+        Clip mine = coded("race", "R", i);
+        if (i % 2 == 0) {
+          scope.upsert<&Entry::title>(mine);
+        } else {
+          scope.upsert<&Clip::code>(mine);
+        }
+      }));
+    }
+    for (auto& each : writing) each.get();
+    CHECK(scope.query<Clip>().where(f<&Entry::title> == "race").one().version == 8);
+    const auto logged = archive.system().query<orm::Change>().where(f<&orm::Change::table> == "clip" &&
+                                                                    f<&orm::Change::field> == "seconds");
+    CHECK(logged.count() >= 3);
   });
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/scope.hpp>
@@ -129,6 +132,33 @@ inline std::vector<std::string> tables_sql(std::initializer_list<const orm::Tabl
 
 /// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
 /// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
+/// Of what body throws.
+inline ErrorKind kind_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  FAIL("nothing was thrown");
+  return ErrorKind::internal;
+}
+
+/// The field that a refused write names, and why: "title: max_length".
+inline std::string refused_field(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const ValidationError& error) {
+    return error.fields().at(0).path + ": " + error.fields().at(0).code;
+  }
+  return "nothing was refused";
+}
+
+inline std::int64_t number_from(db::Database& db, const std::string& sql) {
+  std::int64_t value = -1;
+  db.execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
+  return value;
+}
+
 struct World {
   FreshDatabase db;
   Provider first, second;
@@ -165,11 +195,32 @@ struct World {
                                     "; SET session_replication_role = origin");
   }
 
+  /// The database itself, asked by somebody who knows nothing of scopes.
+  std::int64_t number(const std::string& sql) const { return number_from(*db, sql); }
+  /// Whether it takes a write; if not, then for a foreign key.
+  bool takes(const std::string& sql) const {
+    try {
+      db->execute(db::Statement{sql, {}, db::Access::write});
+      return true;
+    } catch (const db::ConstraintError& error) {
+      CHECK(error.type() == db::ConstraintError::Type::foreign_key);
+      return false;
+    }
+  }
+
   Article article(const User& author, std::string title) const {
     Article made;
     made.author = orm::Ref<User>(author.id);
     made.title = std::move(title);
     return made;
+  }
+};
+
+/// With the tables of more models, in their order.
+template <class... Models>
+struct WorldWith : World {
+  explicit WorldWith(db::Dialect dialect, Keys keys = Keys::all) : World(dialect, keys) {
+    make_tables({&orm::table_of<Models>()...}, keys);
   }
 };
 

@@ -126,14 +126,10 @@ void on_each_database(const Test& test) {
   }
 }
 
-struct Blog : World {
-  explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all) : World(dialect, keys) {
-    make_tables(
-        {&orm::table_of<Post>(), &orm::table_of<Comment>(), &orm::table_of<Tag>(), &orm::table_of<Reading>(),
-         &orm::table_of<orm::Link<&Post::tags>>(), &orm::table_of<orm::Link<&Post::related>>(),
-         &orm::table_of<Template>(), &orm::table_of<Page>(), &orm::table_of<orm::Change>()},
-        keys);
-  }
+struct Blog : WorldWith<Post, Comment, Tag, Reading, orm::Link<&Post::tags>, orm::Link<&Post::related>,
+                        Template, Page, orm::Change> {
+  explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all)
+      : WorldWith(dialect, keys) {}
 
   Post post(const User& author, std::string slug) const {
     Post made;

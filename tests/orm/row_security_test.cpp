@@ -40,12 +40,6 @@ struct Walled {
     globex = all.insert(Site{.provider = orm::Ref(second), .name = "globex"});
   }
   orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
-
-  static std::int64_t number(db::Database& db, const std::string& sql) {
-    std::int64_t value = -1;
-    db.execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
-    return value;
-  }
 };
 
 }  // namespace
@@ -64,11 +58,11 @@ TEST_CASE("behind the wall SQL by hand sees and changes no more than its scope")
     ann.name = "Ann";
     acme.update(ann);
     const std::string count = "SELECT count(*) FROM \"user\"";
-    CHECK(Walled::number(acme.db(), count) == 1);
-    CHECK(Walled::number(globex.db(), count) == 100);
+    CHECK(number_from(acme.db(), count) == 1);
+    CHECK(number_from(globex.db(), count) == 100);
     const orm::ProviderScope provider(*world.db, world.first.id);
-    CHECK(Walled::number(provider.db(), count) == 1);
-    CHECK(Walled::number(orm::SystemScope(*world.db, "a test counts").db(), count) == 101);
+    CHECK(number_from(provider.db(), count) == 1);
+    CHECK(number_from(orm::SystemScope(*world.db, "a test counts").db(), count) == 101);
     CHECK(acme.db().execute({"UPDATE \"user\" SET name = 'x'", {}, db::Access::write}) == 1);
     CHECK(acme.db().execute({"DELETE FROM \"user\" WHERE email = '7'", {}, db::Access::write}) == 0);
     CHECK_THROWS_AS(acme.db().execute({"INSERT INTO \"user\" (site_id, email, name, role) VALUES (" +
@@ -78,10 +72,10 @@ TEST_CASE("behind the wall SQL by hand sees and changes no more than its scope")
                     Error);
     // Several scopes in one transaction, and what has none in between.
     acme.transaction([&] {
-      CHECK(Walled::number(acme.db(), count) == 1);
-      CHECK(Walled::number(globex.db(), count) == 100);
-      CHECK(Walled::number(*world.db, count) == 101);
-      CHECK(Walled::number(acme.db(), count) == 1);
+      CHECK(number_from(acme.db(), count) == 1);
+      CHECK(number_from(globex.db(), count) == 100);
+      CHECK(number_from(*world.db, count) == 101);
+      CHECK(number_from(acme.db(), count) == 1);
     });
   });
 }
@@ -102,7 +96,7 @@ TEST_CASE("the system's rows are read by all and written by none but the system"
     const Walled world;
     orm::SystemScope(*world.db, "a test shares").insert(Template{.name = "shared"});
     const auto acme = world.scope(world.acme);
-    CHECK(Walled::number(acme.db(), "SELECT count(*) FROM template") == 1);
+    CHECK(number_from(acme.db(), "SELECT count(*) FROM template") == 1);
     CHECK(acme.db().execute({"UPDATE template SET name = 'x'", {}, db::Access::write}) == 0);
     CHECK(acme.db().execute({"DELETE FROM template", {}, db::Access::write}) == 0);
   });

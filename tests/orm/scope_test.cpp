@@ -17,31 +17,8 @@ using orm::f;
 
 namespace {
 
-ErrorKind kind_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("nothing was thrown");
-  return ErrorKind::internal;
-}
-
-/// The field that a refused write names.
-std::string refused_field(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const ValidationError& error) {
-    return error.fields().at(0).path + ": " + error.fields().at(0).code;
-  }
-  return "nothing was refused";
-}
-
 std::int64_t rows_in(const World& world, const std::string& table) {
-  std::int64_t rows = 0;
-  world.db->execute({"SELECT count(*) FROM " + table, {}, db::Access::read},
-                    [&](const db::Row& row) { rows = row.integer(0); });
-  return rows;
+  return world.number("SELECT count(*) FROM " + table);
 }
 
 }  // namespace

@@ -130,6 +130,40 @@ TEST_CASE("groups, by fields and by what is computed, and which to take") {
   });
 }
 
+TEST_CASE("lists and exact averages of groups, of related rows, and of what a filter leaves") {
+  on_each([](const Shelf& shelf) {
+    const auto query = shelf.scope.query<Book>();
+    const auto name = f<&Book::author, &Author::name>;
+    const auto groups = query.group_by(name)
+                            .selection(name, collect(f<&Book::title>, desc<&Book::sold>),
+                                       collect(f<&Book::rank>), orm::average<3>(f<&Book::price>),
+                                       join_texts(f<&Book::title>, "+", f<&Book::sold>.desc()))
+                            .order_by(column<0>)
+                            .tuples();
+    REQUIRE(groups.size() == 2);
+    CHECK(std::get<1>(groups[0]) == Titles{"c", "b", "a"});
+    CHECK(std::get<2>(groups[0]) == std::vector<int>{1, 2});
+    CHECK(std::get<3>(groups[0]) == Decimal<3>::parse("20.250"));
+    CHECK(std::get<4>(groups[0]) == "c+b+a");
+    CHECK(std::get<1>(groups[1]) == Titles{"d"});
+    const auto [some, none, by_author] =
+        query.aggregate(collect(f<&Book::title>).filter(f<&Book::sold> > 15),
+                        collect(f<&Book::sold>).filter(f<&Book::sold> > 99),
+                        collect(f<&Book::author>, asc<&Book::author, &Author::name>, asc<&Book::id>));
+    CHECK(some == Titles{"b", "c", "d"});
+    CHECK(none.empty());
+    CHECK(by_author == std::vector<orm::Id>{shelf.ann.id, shelf.ann.id, shelf.ann.id, shelf.bob.id});
+    const auto reviews = orm::related<&Review::book>();
+    const auto rows = shelf.books().annotate(reviews.value(collect(f<&Review::stars>)));
+    CHECK(std::get<1>(rows[0]) == std::vector<int>{3, 5});
+    CHECK(std::get<1>(rows[1]).empty());
+    // Told apart by a digit more than the prices have.
+    const auto exact = orm::average<3>(f<&Book::price>);
+    CHECK(query.group_by(name).having(exact > *Decimal<3>::parse("20.249")).select(name).size() == 2);
+    CHECK(query.group_by(name).having(exact > *Decimal<3>::parse("20.250")).select(name).size() == 1);
+  });
+}
+
 TEST_CASE("values beside rows, also of the rows that refer to them") {
   on_each([](const Shelf& shelf) {
     const auto reviews = orm::related<&Review::book>();

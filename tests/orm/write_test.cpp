@@ -14,29 +14,6 @@ using namespace mpf::test;
 using orm::asc;
 using orm::f;
 
-namespace {
-
-ErrorKind kind_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("nothing was thrown");
-  return ErrorKind::internal;
-}
-
-std::string refused_field(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const ValidationError& error) {
-    return error.fields().at(0).path + ": " + error.fields().at(0).code;
-  }
-  return "nothing was refused";
-}
-
-}  // namespace
-
 TEST_CASE("many rows at once are as rows one by one") {
   on_each_database([](db::Dialect dialect) {
     const Blog blog(dialect);

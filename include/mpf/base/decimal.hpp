@@ -40,7 +40,7 @@ std::int64_t add(std::int64_t a, std::int64_t b);
 std::int64_t multiply(std::int64_t a, std::int64_t b);
 /// a * b * 10^-drop
 std::int64_t multiply(std::int64_t a, std::int64_t b, int drop, Rounding rounding);
-/// a * 10^raise / b; dividing by zero is an error too.
+/// a * 10^raise / b, raise being -18 to 18; dividing by zero is an error too.
 std::int64_t divide(std::int64_t a, std::int64_t b, int raise, Rounding rounding);
 std::int64_t rescale(std::int64_t coefficient, int from, int to, Rounding rounding);
 

@@ -141,7 +141,11 @@ template <class T>
 void Range<T>::settle_empty() noexcept {
   const bool nothing = lower_ && upper_ &&
                        (*upper_ < *lower_ || (*upper_ == *lower_ && !(lower_inclusive_ && upper_inclusive_)));
-  if (nothing) *this = Range();
+  if (!nothing) return;
+  lower_.reset();
+  upper_.reset();
+  lower_inclusive_ = upper_inclusive_ = false;
+  empty_ = true;
 }
 
 template <class T>

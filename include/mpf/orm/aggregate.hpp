@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <mpf/orm/functions.hpp>
 #include <mpf/orm/window.hpp>
@@ -32,7 +34,7 @@ class Aggregate : public detail::Operand<Aggregate<Root, Value, absent>> {
     return Aggregate<Next, Value, absent>(detail::filter_node(node_, condition.node()));
   }
 
-  /// Beside each row the value of its window. Not for join_texts().
+  /// Beside each row the value of its window. Not for join_texts() and collect().
   template <class R>
   auto over(const Window<R>& window) const {
     return Expression<detail::common_root<Root, R>, Value, absent>(detail::over_node(node_, window.parts()));
@@ -88,13 +90,24 @@ auto sum(const V& value) {
       std::conditional_t<whole, std::int64_t, std::conditional_t<std::floating_point<Value>, double, Value>>;
   return detail::aggregate<Sum, true>(whole ? detail::Function::sum_integer : detail::Function::sum, value);
 }
-/// Of whole and real numbers; always a real one.
-template <class V>
+/// Of whole and real numbers a real one. Of decimals a Decimal: exact, then rounded to `scale` digits behind
+/// the point (without one as many as the values have: average<4>(f<&Sale::price>)), halves away from zero. On
+/// SQLite the sum of coefficients must fit 64 bits, else the database refuses it.
+template <int scale = -1, class V>
 auto average(const V& value) {
   using Value = typename detail::TermOf<V>::value_type;
-  static_assert(detail::check<detail::CheckNumber<std::decay_t<V>, detail::is_number<Value>>>());
-  return detail::aggregate<double, true>(
-      std::integral<Value> ? detail::Function::average_integer : detail::Function::average_real, value);
+  constexpr bool decimal = detail::is_decimal<Value>;
+  static_assert(detail::check<detail::CheckNumber<std::decay_t<V>, detail::is_number<Value> || decimal>>());
+  if constexpr (decimal) {
+    constexpr int digits = scale < 0 ? detail::scale_of<Value> : scale;
+    constexpr int raise = digits - detail::scale_of<Value>;
+    return Aggregate<typename detail::TermOf<V>::root_type, Decimal<digits>, true>(
+        detail::average_decimal_node(detail::node_of(value), digits, raise));
+  } else {
+    static_assert(scale < 0, "only an average of decimals is rounded to digits");
+    return detail::aggregate<double, true>(
+        std::integral<Value> ? detail::Function::average_integer : detail::Function::average_real, value);
+  }
 }
 template <class V>
 auto minimum(const V& value) {
@@ -108,11 +121,53 @@ auto maximum(const V& value) {
   static_assert(detail::check<detail::CheckOrdered<std::decay_t<V>, detail::is_ordered<Value>>>());
   return detail::aggregate<Value, true>(detail::Function::maximum, value);
 }
-/// The texts in their order with a separator between them.
-template <class V>
-auto join_texts(const V& text, std::string_view separator) {
+namespace detail {
+
+/// The order of what an aggregate joins: as asked for, else that of the values.
+template <class V, class... Orders>
+std::vector<OrderBy> order_within(const V& value, const Orders&... order) {
+  if constexpr (sizeof...(Orders) == 0) {
+    return {{node_of(value), false}};
+  } else {
+    return {order_of(order)...};
+  }
+}
+
+/// What rows of an array hold.
+template <class Value>
+struct Collected {
+  using type = Value;
+};
+template <class T>
+struct Collected<Ref<T>> {
+  using type = Id;
+};
+
+}  // namespace detail
+
+/// The texts with a separator between them: in their order, or in that given, for which the terms of
+/// order_by() serve.
+template <class V, class... Orders>
+auto join_texts(const V& text, std::string_view separator, const Orders&... order) {
   static_assert(detail::check_text<V>());
-  return detail::aggregate<std::string, true>(detail::Function::join_texts, text, separator);
+  using Root = detail::RootOf<detail::TermOf<V>, Orders...>;
+  return Aggregate<Root, std::string, true>(
+      detail::call_node(detail::Function::join_texts, {detail::node_of(text), detail::node_of(separator)},
+                        ColumnType::text, true, {}, detail::order_within(text, order...)));
+}
+/// The values that are there as a std::vector, in their order or in that given, as with join_texts(); empty
+/// where there are none. Of what arrays hold; references give Ids.
+template <class V, class... Orders>
+auto collect(const V& value, const Orders&... order) {
+  using Value = typename detail::Collected<typename detail::TermOf<V>::value_type>::type;
+  constexpr bool fits = detail::is_array_element<Value>();
+  static_assert(detail::check<detail::CheckElement<std::decay_t<V>, fits>>());
+  using Element = std::conditional_t<fits, Value, bool>;
+  using Root = detail::RootOf<detail::TermOf<V>, Orders...>;
+  return Aggregate<Root, std::vector<Element>, false>(
+      detail::call_node(detail::Function::collect, {detail::node_of(value)}, ColumnType::array, false,
+                        detail::element_names[static_cast<std::size_t>(detail::element_type<Element>())],
+                        detail::order_within(value, order...)));
 }
 
 }  // namespace mpf::orm

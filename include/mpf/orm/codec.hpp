@@ -29,8 +29,8 @@
 /// - std::string, scoped enums (by name), mpf::db::Bytes, Timestamp, Date, Microseconds (durations), Uuid,
 ///   Decimal<scale>, IpNetwork, Id and Ref<T>;
 /// - Json, and structs with describe(), as JSON;
-/// - std::vector<T> of bool, whole numbers, floating point, std::string, scoped enums, Uuid, Timestamp and
-///   Date, as arrays; of structs with describe(), as JSON;
+/// - std::vector<T> of bool, whole numbers, floating point, std::string, scoped enums, Uuid, Timestamp, Date
+///   and Id, as arrays; of structs with describe(), as JSON;
 /// - Range<std::int64_t>, Range<Date>, Range<Timestamp>;
 /// - std::optional of each.
 ///
@@ -344,14 +344,18 @@ template <class T>
 consteval bool is_array_element() {
   return std::same_as<T, bool> || ColumnInteger<T> || std::floating_point<T> ||
          std::same_as<T, std::string> || ScopedEnum<T> || std::same_as<T, Uuid> ||
-         std::same_as<T, Timestamp> || std::same_as<T, Date>;
+         std::same_as<T, Timestamp> || std::same_as<T, Date> || std::same_as<T, Id>;
 }
+
+/// As PostgreSQL calls them.
+inline constexpr std::string_view element_names[] = {"boolean", "int8",        "float8", "text",
+                                                     "uuid",    "timestamptz", "date"};
 
 template <class T>
 consteval ElementType element_type() {
   if constexpr (std::same_as<T, bool>) {
     return ElementType::boolean;
-  } else if constexpr (ColumnInteger<T>) {
+  } else if constexpr (ColumnInteger<T> || std::same_as<T, Id>) {
     return ElementType::integer;
   } else if constexpr (std::floating_point<T>) {
     return ElementType::real;

@@ -212,6 +212,46 @@ auto round_up(const V& number) {
   return detail::call<double, detail::TermOf<V>::nullable>(detail::Function::round_up, number);
 }
 
+namespace detail {
+
+template <class V>
+using ValueOf = typename TermOf<V>::value_type;
+template <class V>
+inline constexpr bool is_exact = is_decimal<V> || (is_number<V> && std::integral<V>);
+
+/// Digits behind the point that come and go when coefficients are divided: 36 are all that 128 bits hold.
+template <int digits>
+struct CheckDigits : std::true_type {
+  static_assert(digits >= -decimal::max_scale && digits <= decimal::max_scale,
+                "a quotient has at most 18 digits more behind the point than its dividend, less those of "
+                "its divisor");
+};
+
+}  // namespace detail
+
+/// divide<4>(f<&Sale::price>, f<&Sale::pieces>): of decimals, or one and whole numbers, exactly, then rounded
+/// to that many digits behind the point, halves away from zero; a Decimal<4>. Absent where the divisor is
+/// zero; Error(invalid) for a plain 0. More than 18 digits are refused by the database, or when the value is
+/// read.
+template <int scale, class Left, class Right>
+auto divide(const Left& left, const Right& right) {
+  using A = detail::ValueOf<Left>;
+  using B = detail::ValueOf<Right>;
+  constexpr bool exact =
+      detail::is_exact<A> && detail::is_exact<B> && (detail::is_decimal<A> || detail::is_decimal<B>);
+  constexpr int raise = scale - detail::scale_of<A> + detail::scale_of<B>;
+  static_assert(detail::check<detail::CheckDecimal<std::decay_t<const Left&>, exact>>());
+  static_assert(detail::check<detail::CheckDigits<raise>>());
+  constexpr bool plain = !detail::is_operand<std::decay_t<const Right&>>;
+  if constexpr (plain) {
+    if (right == std::decay_t<const Right&>()) detail::throw_division_by_zero();
+  }
+  using Root = detail::RootOf<detail::TermOf<Left>, detail::TermOf<Right>>;
+  constexpr bool absent = detail::TermOf<Left>::nullable || detail::TermOf<Right>::nullable || !plain;
+  return Expression<Root, Decimal<scale>, absent>(
+      detail::divide_decimal_node(detail::node_of(left), detail::node_of(right), scale, raise, absent));
+}
+
 /// Times and dates, in UTC; both by the Gregorian calendar.
 
 enum class DatePart : std::uint8_t { year, quarter, month, day, weekday, hour, minute, second };

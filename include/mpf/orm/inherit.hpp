@@ -31,8 +31,9 @@
 /// f<&Video::seconds> go together in its queries, and with<> and prefetch<> take the base's references and
 /// sets. Its table holds the id, the tenant and the fields of its own; its fields, relations and change log
 /// include the base's. Removing the Item removes the Video. The versions, times and retirement of the row are
-/// those of the base, wherever something changed. upsert() and get_or_create() write one table, and are
-/// refused by the compiler.
+/// those of the base, wherever something changed. upsert() and get_or_create() take a unique set of the
+/// Video's own fields, or one of the Item's: then the row of it may be of another kind, which is an
+/// Error(conflict).
 ///
 /// An extension of an extension is one of all of them; the kind is that of the outermost.
 namespace mpf::orm {

@@ -34,11 +34,6 @@ template <class T, auto... Members>
 struct CheckMembers : std::true_type {
   static_assert((is_described<T, Members>() && ...), "this member is not a field of the model");
 };
-template <class T>
-struct CheckOneTable : std::true_type {
-  static_assert(!has_base<T>,
-                "a row of this model lies in two tables: look for it first, then insert() or update() it");
-};
 template <auto... Members>
 inline constexpr std::string_view member_names[] = {member_name<Members>...};
 
@@ -114,9 +109,10 @@ class BasicScope {
   }
 
   /// Stores the row, or updates the one that has the same values in these members, a unique set of the model
-  /// (its tenant need not be named): upsert<&User::email>(user). One statement, safe against others who do
-  /// the same. The row gets the id, version and time of creation of what is stored. Error(conflict) when the
-  /// other row belongs to another tenant.
+  /// (its tenant need not be named): upsert<&User::email>(user). One statement, or for a model that extends
+  /// another one transaction; safe against others who do the same. The row gets the id, version and time of
+  /// creation of what is stored. Error(conflict) when the other row belongs to another tenant, or is of
+  /// another kind.
   template <auto First, auto... Rest, class T>
   void upsert(T& row, Origin origin = Origin::current()) const {
     upsert_many<First, Rest...>(std::span<T>(&row, 1), origin);
@@ -124,7 +120,7 @@ class BasicScope {
   /// All or none, in few statements. ValidationError (unique) for two rows with the same key.
   template <auto First, auto... Rest, class T>
   void upsert_many(std::span<T> rows, Origin origin = Origin::current()) const {
-    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
     upsert_rows(at(origin), model_info<T>(), {rows.data(), rows.size(), sizeof(T)},
                 member_names<First, Rest...>);
   }
@@ -137,7 +133,7 @@ class BasicScope {
   /// stored. However many do it at once, one row comes of it. A retired row counts as there.
   template <auto First, auto... Rest, class T>
   std::pair<T, bool> get_or_create(T row, Origin origin = Origin::current()) const {
-    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>, CheckOneTable<T>>());
+    static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
     const ModelInfo& model = model_info<T>();
     constexpr Key key = member_names<First, Rest...>;
     adopt(at(origin), model, &row);

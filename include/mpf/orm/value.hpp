@@ -87,6 +87,20 @@ class JsonPlace {
   Condition<Root> exists() const {
     return Condition<Root>(null_node(detail::json_node(document_, steps_, detail::JsonType::exists), false));
   }
+  /// What is there has all of that: of an object these members, of an array these elements, in any order, and
+  /// so on within; else it is that value, numbers by what they are worth. An array also contains one plain
+  /// value: json("tags").contains("new"). Anything that becomes JSON; text as such: Json::parse(). False
+  /// where nothing is there.
+  template <class V>
+  Condition<Root> contains(const V& value) const {
+    std::string wanted;
+    if constexpr (std::is_convertible_v<const V&, std::string_view>) {
+      wanted = to_json(std::string(std::string_view(value)));
+    } else {
+      wanted = to_json(value);
+    }
+    return Condition<Root>(detail::json_contains_node(document_, steps_, std::move(wanted)));
+  }
   /// Of an array; else absent.
   Expression<Root, std::int64_t, true> length() const;
 
@@ -96,6 +110,9 @@ class JsonPlace {
 };
 
 namespace detail {
+
+template <RangeMatch match, class Left, class Given>
+auto match_range(const Left& left, const Given& given);
 
 /// What fields and expressions can do. Self has root_type, value_type, nullable, path and node().
 template <class Self>
@@ -167,10 +184,15 @@ class Operand {
     return JsonPlace<typename Self::root_type>(self().node(), {json_step(steps)...});
   }
 
-  /// Arrays: all of these are elements, or one of them is.
+  /// Arrays: all of these are elements, or one of them is. Ranges: the value lies in it, be it a plain one, a
+  /// field or an expression.
   template <class Value>
-  Result has(const Value& value) const {
-    return has_all(std::vector<std::decay_t<const Value&>>(1, value));
+  auto has(const Value& value) const {
+    if constexpr (is_range()) {
+      return match_range<RangeMatch::has>(self(), value);
+    } else {
+      return has_all(std::vector<std::decay_t<const Value&>>(1, value));
+    }
   }
   template <std::ranges::input_range Range>
   Result has_all(const Range& values) const {
@@ -179,6 +201,21 @@ class Operand {
   template <std::ranges::input_range Range>
   Result overlaps(const Range& values) const {
     return has_elements(ArrayMatch::overlaps, values);
+  }
+  /// Ranges: all of another lies in it, some of it, or it lies in the other. An empty one lies in all.
+  template <class Other>
+    requires(!std::ranges::input_range<Other>)
+  auto has_all(const Other& range) const {
+    return match_range<RangeMatch::contains>(self(), range);
+  }
+  template <class Other>
+    requires(!std::ranges::input_range<Other>)
+  auto overlaps(const Other& range) const {
+    return match_range<RangeMatch::overlaps>(self(), range);
+  }
+  template <class Other>
+  auto within(const Other& range) const {
+    return match_range<RangeMatch::within>(self(), range);
   }
   auto size() const {
     static_assert(
@@ -192,6 +229,10 @@ class Operand {
 
  private:
   const Self& self() const { return static_cast<const Self&>(*this); }
+
+  static consteval bool is_range() {
+    return !std::is_void_v<typename ElementOfRange<typename Self::value_type>::type>;
+  }
 
   template <class Value>
   static consteval bool selection_fits() {

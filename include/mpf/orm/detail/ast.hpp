@@ -39,6 +39,12 @@ enum class Match : std::uint8_t {
   like,  ///< the text is a pattern: % and _, with a backslash before those that are meant
 };
 enum class ArrayMatch : std::uint8_t { contains_all, overlaps };
+enum class RangeMatch : std::uint8_t {
+  has,  ///< a value
+  contains,
+  overlaps,
+  within,
+};
 
 /// What a call computes. How each is written, per dialect, stands in src/orm/render_value.cpp.
 enum class Function : std::uint8_t {
@@ -47,6 +53,7 @@ enum class Function : std::uint8_t {
   multiply,
   divide,
   modulo,
+  divide_decimal,
   concat,
   lower,
   upper,
@@ -83,9 +90,11 @@ enum class Function : std::uint8_t {
   sum,
   average_integer,
   average_real,
+  average_decimal,
   minimum,
   maximum,
   join_texts,
+  collect,
   // Of windows alone.
   row_number,
   rank,
@@ -142,9 +151,14 @@ NodePtr outer_node(NodePtr column);
 NodePtr value_node(db::Param value, const ColumnPath* compared_with);
 /// The scope's clock when the statement is written.
 NodePtr now_node();
-/// `option` is static text: the part of a date.
+/// `option` is static text: the part of a date, the type of collected values. `order` is that of the values
+/// of an aggregate.
 NodePtr call_node(Function function, std::vector<NodePtr> arguments, ColumnType type, bool nullable,
-                  std::string_view option = {});
+                  std::string_view option = {}, std::vector<OrderBy> order = {});
+/// The quotient at `scale` digits behind the point. `raise`: the power of ten by which the coefficient of the
+/// dividend is too small for it.
+NodePtr divide_decimal_node(NodePtr dividend, NodePtr divisor, int scale, int raise, bool nullable);
+NodePtr average_decimal_node(NodePtr value, int scale, int raise);
 NodePtr case_node(std::vector<std::pair<NodePtr, NodePtr>> cases, NodePtr otherwise, ColumnType type);
 /// A condition as a value.
 NodePtr truth_node(NodePtr condition);
@@ -167,6 +181,8 @@ NodePtr null_node(NodePtr operand, bool is_null);
 NodePtr match_node(NodePtr operand, Match match, bool any_case, std::string_view text,
                    const ColumnPath* path);
 NodePtr array_node(NodePtr operand, ArrayMatch match, db::Param values);
+NodePtr range_node(NodePtr operand, RangeMatch match, NodePtr other);
+NodePtr json_contains_node(NodePtr document, std::vector<JsonStep> steps, std::string wanted);
 NodePtr search_node(std::vector<NodePtr> fields, std::string_view query);
 NodePtr and_node(NodePtr left, NodePtr right);
 NodePtr or_node(NodePtr left, NodePtr right);

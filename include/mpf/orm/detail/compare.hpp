@@ -105,6 +105,42 @@ auto compare_ordered(Comparison comparison, const Left& left, const Right& right
   return compare(comparison, left, right);
 }
 
+/// What stands beside a range: a value of the kind that it is of, or another range.
+template <class Wanted, class Right>
+consteval bool fits_range() {
+  if constexpr (is_operand<Right>) {
+    using Value = typename Right::value_type;
+    return std::same_as<Wanted, Value> ||
+           (std::same_as<Wanted, std::int64_t> && std::integral<Value> && is_number<Value>);
+  } else {
+    return value_fits<Wanted, Right>();
+  }
+}
+
+template <RangeMatch match, class Left, class Given>
+auto match_range(const Left& left, const Given& given) {
+  using Right = std::decay_t<const Given&>;
+  using Element = typename ElementOfRange<typename Left::value_type>::type;
+  constexpr bool range = !std::is_void_v<Element>;
+  static_assert(check<CheckRange<Left, range>>());
+  using Root = typename CombinedRoot<Left, Term<Right>>::type;
+  if constexpr (range) {
+    using Wanted = std::conditional_t<match == RangeMatch::has, Element, typename Left::value_type>;
+    constexpr bool fits = fits_range<Wanted, Right>();
+    static_assert(check<CheckValue<Left, Right, fits>>());
+    if constexpr (fits && is_operand<Right>) {
+      return Condition<Root>(range_node(left.node(), match, given.node()));
+    } else if constexpr (fits) {
+      return Condition<Root>(
+          range_node(left.node(), match, value_node(param_for<Wanted>(given), Left::path)));
+    } else {
+      return Condition<Root>(nullptr);
+    }
+  } else {
+    return Condition<Root>(nullptr);
+  }
+}
+
 /// What + and so on give: whole numbers of 64 bits, or real ones; times and durations.
 template <Function operation, class A, class B>
 consteval auto result_of() {

@@ -11,6 +11,7 @@
 
 #include <mpf/base/date.hpp>
 #include <mpf/base/decimal.hpp>
+#include <mpf/base/range.hpp>
 #include <mpf/base/uuid.hpp>
 #include <mpf/orm/detail/ast.hpp>
 #include <mpf/orm/model.hpp>
@@ -126,6 +127,20 @@ inline constexpr bool is_decimal = false;
 template <int scale>
 inline constexpr bool is_decimal<Decimal<scale>> = true;
 
+template <class T>
+inline constexpr int scale_of = 0;
+template <int scale>
+inline constexpr int scale_of<Decimal<scale>> = scale;
+
+template <class T>
+struct ElementOfRange {
+  using type = void;
+};
+template <class T>
+struct ElementOfRange<Range<T>> {
+  using type = T;
+};
+
 template <class Type>
 inline constexpr bool is_ordered =
     std::same_as<Type, std::string> || is_number<Type> || std::same_as<Type, Timestamp> ||
@@ -155,6 +170,18 @@ struct CheckJson : std::true_type {
 template <class Field, bool array>
 struct CheckArray : std::true_type {
   static_assert(array, "this field is no array");
+};
+template <class Field, bool range>
+struct CheckRange : std::true_type {
+  static_assert(range, "this field is no range");
+};
+template <class Field, bool decimal>
+struct CheckDecimal : std::true_type {
+  static_assert(decimal, "only a Decimal, or a whole number where the other is one, is divided exactly");
+};
+template <class Field, bool element>
+struct CheckElement : std::true_type {
+  static_assert(element, "values of this type are no elements of arrays");
 };
 template <class Field, bool time>
 struct CheckTime : std::true_type {

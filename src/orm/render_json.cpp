@@ -1,0 +1,83 @@
+#include <fmt/core.h>
+
+#include "orm/render.hpp"
+
+/// What JSON documents hold, in SQL.
+namespace mpf::orm::detail {
+
+void Renderer::write_json_steps(std::span<const JsonStep> steps) {
+  for (const JsonStep& step : steps) {
+    sql_ << (sql_.sqlite() ? ", " : " -> ");
+    if (const auto* const key = std::get_if<std::string>(&step)) {
+      sql_.bind(*key);
+    } else if (sql_.sqlite()) {
+      sql_.bind(std::get<std::int64_t>(step));
+    } else {
+      sql_ << "CAST(";
+      sql_.bind(std::get<std::int64_t>(step)) << " AS int4)";
+    }
+  }
+}
+
+void Renderer::write_json(const JsonNode& node) {
+  if (sql_.sqlite()) {
+    constexpr std::string_view names[] = {"exists", "text", "integer", "real", "boolean", "length"};
+    sql_ << "mpf_json('" << names[static_cast<std::size_t>(node.type)] << "', ";
+    write_value(*node.document);
+    write_json_steps(node.steps);
+    sql_ << ")";
+    return;
+  }
+  const std::string at = sql_.capture([&] {
+    sql_ << "(";
+    write_value(*node.document);
+    write_json_steps(node.steps);
+    sql_ << ")";
+  });
+  const auto typed = [&](std::string_view type, std::string_view value) {
+    sql_ << fmt::format("(CASE WHEN jsonb_typeof({}) = '{}' THEN {} END)", at, type, value);
+  };
+  const std::string text = at + " #>> '{}'";
+  switch (node.type) {
+    case JsonType::exists:
+      sql_ << fmt::format("(CASE WHEN {} IS NOT NULL THEN TRUE END)", at);
+      return;
+    case JsonType::text:
+      typed("string", "(" + text + ")");
+      return;
+    case JsonType::integer:  // whole numbers that 64 bits hold; nested, so that no number is cast too early
+      typed("number",
+            fmt::format("CASE WHEN CAST({0} AS numeric) = trunc(CAST({0} AS numeric)) AND CAST({0} AS "
+                        "numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 THEN "
+                        "CAST(CAST({0} AS numeric) AS int8) END",
+                        text));
+      return;
+    case JsonType::real:
+      typed("number", fmt::format("CAST({} AS float8)", text));
+      return;
+    case JsonType::boolean:
+      typed("boolean", fmt::format("CAST({} AS boolean)", text));
+      return;
+    case JsonType::array_length:
+      typed("array", fmt::format("CAST(jsonb_array_length({}) AS int8)", at));
+      return;
+  }
+}
+
+void Renderer::write_json_contains(const JsonContainsNode& node) {
+  if (sql_.sqlite()) {
+    sql_ << "mpf_json_contains(";
+    sql_.bind(node.wanted) << ", ";
+    write_value(*node.document);
+    write_json_steps(node.steps);
+    sql_ << ")";
+    return;
+  }
+  sql_ << (node.steps.empty() ? "" : "(");
+  write_value(*node.document);
+  write_json_steps(node.steps);
+  sql_ << (node.steps.empty() ? " @> " : ") @> ");
+  sql_.bind(db::JsonText{node.wanted});
+}
+
+}  // namespace mpf::orm::detail
