@@ -2,8 +2,6 @@
 
 namespace mpf::db {
 
-bool Array::operator==(const Array& other) const { return type == other.type && values == other.values; }
-
 void RowWriter::param(const Param& value) {
   struct Visitor {
     RowWriter& writer;

@@ -2,6 +2,12 @@
 
 namespace mpf::migrate {
 
+Operation::Operation(const Operation& other) = default;
+Operation::Operation(Operation&& other) noexcept = default;
+Operation& Operation::operator=(const Operation& other) = default;
+Operation& Operation::operator=(Operation&& other) noexcept = default;
+Operation::~Operation() = default;
+
 std::string describe(const Operation& operation) {
   return std::visit(
       Overloaded{

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <utility>
@@ -99,9 +100,23 @@ struct CallFunction {
   bool irreversible = false;
 };
 
-using Operation = std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AlterRowSecurity,
-                               AddColumn, DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex,
-                               AddCheck, DropCheck, RunSql, Backfill, CallFunction>;
+/// One of them. A variant, for std::visit(), std::get_if() and the like; what copies, moves and destroys it
+/// is compiled once, in operation.cpp.
+class Operation
+    : public std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AlterRowSecurity,
+                          AddColumn, DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck,
+                          DropCheck, RunSql, Backfill, CallFunction> {
+ public:
+  template <class Kind>
+    requires(std::constructible_from<variant, std::in_place_type_t<Kind>, Kind>)
+  Operation(Kind kind)
+      : variant(std::in_place_type<Kind>, std::move(kind)) {}  // NOLINT(google-explicit-constructor)
+  Operation(const Operation& other);
+  Operation(Operation&& other) noexcept;
+  Operation& operator=(const Operation& other);
+  Operation& operator=(Operation&& other) noexcept;
+  ~Operation();
+};
 
 /// "add column content_item.summary"
 std::string describe(const Operation& operation);

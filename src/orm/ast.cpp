@@ -18,7 +18,7 @@ constexpr std::size_t longest_pattern = 16'000;
 
 template <class Content>
 NodePtr make(Content content) {
-  return std::make_shared<const Node>(Node{std::move(content)});
+  return std::make_shared<const Node>(std::move(content));
 }
 
 bool is_null_value(const NodePtr& node) {
@@ -190,6 +190,8 @@ struct TypeVisitor {
 }  // namespace
 
 ColumnType type_of(const Node& node) { return std::visit(TypeVisitor{}, node.content); }
+
+Node::~Node() = default;
 
 NodePtr column_node(const ColumnPath& path) { return make(ColumnNode{&path}); }
 

@@ -117,11 +117,19 @@ struct NotNode {
   NodePtr operand;
 };
 
+/// What destroys and moves it is compiled once, in ast.cpp.
 struct Node {
-  std::variant<ColumnNode, OuterNode, ValueNode, NowNode, CallNode, CaseNode, TruthNode, JsonNode, FilterNode,
-               OverNode, ScalarNode, RelatedNode, CompareNode, InNode, InSelectionNode, ExistsNode, NullNode,
-               MatchNode, ArrayNode, RangeNode, JsonContainsNode, SearchNode, JunctionNode, NotNode>
-      content;
+  using Content = std::variant<ColumnNode, OuterNode, ValueNode, NowNode, CallNode, CaseNode, TruthNode,
+                               JsonNode, FilterNode, OverNode, ScalarNode, RelatedNode, CompareNode, InNode,
+                               InSelectionNode, ExistsNode, NullNode, MatchNode, ArrayNode, RangeNode,
+                               JsonContainsNode, SearchNode, JunctionNode, NotNode>;
+  Content content;
+
+  template <class Part>
+  explicit Node(Part part) : content(std::in_place_type<Part>, std::move(part)) {}
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
 };
 
 /// The nodes right below that belong to the same query.

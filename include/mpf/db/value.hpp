@@ -1,9 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,18 +86,64 @@ struct RangeValue {
   bool operator==(const RangeValue&) const = default;
 };
 
-struct Array;
-
-/// A value bound to a statement. Values never become part of SQL text.
-using Param = std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Bytes, Timestamp, Numeric,
-                           Date, Microseconds, Uuid, JsonText, IpNetwork, Array, RangeValue>;
+class Param;
 
 /// The elements are null or of what the type says: bool, std::int64_t, double, std::string, Uuid, Timestamp,
 /// Date.
 struct Array {
   ElementType type = ElementType::integer;
   std::vector<Param> values;
+
+  Array();
+  explicit Array(ElementType elements);
+  Array(ElementType elements, std::vector<Param> content);
+  Array(const Array& other);
+  Array(Array&& other) noexcept;
+  Array& operator=(const Array& other);
+  Array& operator=(Array&& other) noexcept;
+  ~Array();
   bool operator==(const Array& other) const;
+};
+
+/// A value bound to a statement. Values never become part of SQL text.
+///
+/// A variant, for std::visit(), std::get_if() and the like. What copies, moves, compares and destroys it is
+/// compiled once, in value.cpp: inline, it would be a good part of the time that each source takes to
+/// compile.
+class Param : public std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Bytes, Timestamp,
+                                  Numeric, Date, Microseconds, Uuid, JsonText, IpNetwork, Array, RangeValue> {
+ public:
+  Param() noexcept : Param(nullptr) {}
+  // NOLINTBEGIN(google-explicit-constructor): values become parameters where they are listed.
+  Param(std::nullptr_t /*null*/) noexcept : variant(std::in_place_type<std::nullptr_t>, nullptr) {}
+  Param(std::same_as<bool> auto value) noexcept : variant(std::in_place_type<bool>, value) {}
+  /// Whatever fits into 64 bits.
+  template <std::integral Integer>
+    requires(!std::same_as<Integer, bool> &&
+             (std::signed_integral<Integer> || sizeof(Integer) < sizeof(std::int64_t)))
+  Param(Integer value) noexcept : variant(std::in_place_type<std::int64_t>, value) {}
+  Param(std::floating_point auto value) noexcept : variant(std::in_place_type<double>, value) {}
+  Param(const char* value);
+  Param(std::string value) noexcept;
+  Param(Bytes value) noexcept;
+  Param(Timestamp value) noexcept : variant(std::in_place_type<Timestamp>, value) {}
+  Param(Numeric value) noexcept : variant(std::in_place_type<Numeric>, value) {}
+  Param(Date value) noexcept : variant(std::in_place_type<Date>, value) {}
+  Param(Microseconds value) noexcept : variant(std::in_place_type<Microseconds>, value) {}
+  Param(Uuid value) noexcept : variant(std::in_place_type<Uuid>, value) {}
+  Param(JsonText value) noexcept;
+  Param(IpNetwork value) noexcept : variant(std::in_place_type<IpNetwork>, value) {}
+  Param(Array value) noexcept;
+  Param(RangeValue value) noexcept : variant(std::in_place_type<RangeValue>, value) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  Param(const Param& other);
+  Param(Param&& other) noexcept;
+  Param& operator=(const Param& other);
+  Param& operator=(Param&& other) noexcept;
+  ~Param();
+
+  friend bool operator==(const Param& left, const Param& right);
 };
 
 }  // namespace mpf::db
