@@ -66,6 +66,18 @@ Services Application::services() const {
   return instance_->services();
 }
 
+const std::vector<orm::AnyModel>& Application::models() const {
+  return services().instance().registrations().typed_models;
+}
+
+std::vector<orm::Table> Application::tables() const {
+  std::vector<orm::Table> tables;
+  for (const auto& module : services().instance().registrations().models) {
+    tables.insert(tables.end(), module.tables.begin(), module.tables.end());
+  }
+  return tables;
+}
+
 void Application::run_in_fiber(const std::function<void()>& body) { instance_->run(body); }
 
 }  // namespace mpf

@@ -74,6 +74,12 @@ std::vector<migrate::ModuleModels> framework_models() {
           {.module = "mpf.auth", .tables = auth::tables(), .migrations = &auth::migrations()}};
 }
 
+std::vector<orm::AnyModel> typed_framework_models() {
+  using orm::AnyModel;
+  return {AnyModel::of<tenant::Provider>(), AnyModel::of<tenant::Site>(),   AnyModel::of<tenant::SiteHost>(),
+          AnyModel::of<auth::User>(),       AnyModel::of<auth::Password>(), AnyModel::of<auth::Session>()};
+}
+
 http::ServerOptions server_options(const HttpSettings& settings) {
   return {.address = settings.address,
           .port = static_cast<std::uint16_t>(settings.port),

@@ -9,6 +9,7 @@
 #include <mpf/config/configuration.hpp>
 #include <mpf/http/server.hpp>
 #include <mpf/migrate/migrator.hpp>
+#include <mpf/orm/any_model.hpp>
 
 namespace mpf::app {
 
@@ -20,6 +21,8 @@ config::Configuration load_configuration(const ApplicationOptions& options, cons
 
 /// Tables and migrations of MPF's own modules.
 std::vector<migrate::ModuleModels> framework_models();
+/// Those of these tables that are models.
+std::vector<orm::AnyModel> typed_framework_models();
 
 http::ServerOptions server_options(const HttpSettings& settings);
 

@@ -52,6 +52,7 @@ void Instance::configure(bool lenient) {
   own_settings<auth::Settings>("auth");
 
   registrations_.models = framework_models();
+  registrations_.typed_models = typed_framework_models();
   add_framework_commands(*this);
   add_migrate_task(*this);
   add_operations_routes(*this);

@@ -49,6 +49,7 @@ struct Registrations {
   std::vector<ModuleInfo> modules;  ///< in the order of their setup
   std::unordered_map<std::type_index, std::shared_ptr<const void>> settings;
   std::vector<migrate::ModuleModels> models;
+  std::vector<orm::AnyModel> typed_models;  ///< those of the tables above that are models
   std::unordered_map<std::type_index, std::vector<EventHandler>> event_handlers;
   std::vector<std::pair<std::type_index, MakeService>> services;
   std::vector<std::function<void(const Services&)>> start_hooks;

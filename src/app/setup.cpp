@@ -48,8 +48,9 @@ void Setup::add_settings(std::type_index type, std::string_view section, std::sh
   }
 }
 
-void Setup::add_table(const orm::Table& table) {
-  models_of(instance_->registrations(), module_).tables.push_back(table);
+void Setup::add_model(const orm::AnyModel& model) {
+  models_of(instance_->registrations(), module_).tables.push_back(model.table());
+  instance_->registrations().typed_models.push_back(model);
 }
 
 void Setup::migrations(const EmbeddedFiles& files, std::filesystem::path source_folder) {

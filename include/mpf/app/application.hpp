@@ -18,6 +18,10 @@
 
 namespace mpf {
 
+namespace orm {
+class AnyModel;
+struct Table;
+}  // namespace orm
 namespace telemetry {
 class Logger;
 }
@@ -74,6 +78,11 @@ class Application {
   /// "http://127.0.0.1:<port>".
   std::string base_url() const;
   Services services() const;
+  /// The models that the modules have registered, those of the framework first: for tests that walk all of
+  /// them (orm::find_leaks()).
+  const std::vector<orm::AnyModel>& models() const;
+  /// The tables of the whole application: those of the models, and those that are used without one.
+  std::vector<orm::Table> tables() const;
 
   /// Runs fn(Services) in a fiber of the started application and gives its result, or throws what it threw.
   template <class Fn>

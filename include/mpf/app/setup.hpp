@@ -15,6 +15,7 @@
 #include <mpf/config/configuration.hpp>
 #include <mpf/http/router.hpp>
 #include <mpf/migrate/migrator.hpp>
+#include <mpf/orm/any_model.hpp>
 #include <mpf/orm/model.hpp>
 #include <mpf/task/registry.hpp>
 
@@ -53,7 +54,7 @@ class Setup {
   /// A model whose table belongs to this module. Tables of modules exist once `migrate` has run.
   template <class M>
   void model() {
-    add_table(orm::table_of<M>());
+    add_model(orm::AnyModel::of<M>());
   }
   /// Migrations as compiled in; `source_folder` is where `migrate make` writes new ones.
   void migrations(const EmbeddedFiles& files, std::filesystem::path source_folder = {});
@@ -132,7 +133,7 @@ class Setup {
   static void run_task(const Services& services, task::Context& task,
                        const std::function<void(TaskContext&)>& body);
   void add_settings(std::type_index type, std::string_view section, std::shared_ptr<const void> value);
-  void add_table(const orm::Table& table);
+  void add_model(const orm::AnyModel& model);
   void add_event_handler(std::type_index type, std::function<void(const Services&, const void*)> handler);
   void add_service(std::type_index type, std::function<std::shared_ptr<void>(const Services&)> make);
 
