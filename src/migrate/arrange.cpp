@@ -25,8 +25,11 @@ std::string short_name(const Operation& operation) {
                         [](const DropColumn& op) { return "drop_" + op.column; },
                         [](const AlterColumn& op) { return "alter_" + op.column.name; },
                         [](const RenameColumn& op) { return "rename_to_" + op.to; },
+                        [](const ExpandColumn& op) { return "expand_" + op.column.name; },
+                        [](const ContractColumn& op) { return "contract_" + op.from; },
                         [](const CreateIndex& op) { return "create_" + op.index.name; },
                         [](const DropIndex& op) { return "drop_" + op.index; },
+                        [](const RenameIndex& op) { return "rename_to_" + op.to; },
                         [](const AddCheck& op) { return "add_" + op.check.name; },
                         [](const DropCheck& op) { return "drop_" + op.check; },
                         [](const RunSql&) { return std::string("sql"); },
@@ -253,7 +256,7 @@ class Arrangement {
     for (const auto& name : dropped) {
       for (const auto& referrer : state_.referrers(name)) {
         if (!dropped.contains(referrer)) continue;
-        const auto& [module, table] = state_.entry(referrer);
+        const auto& [module, table, twins] = state_.entry(referrer);
         std::vector<Operation> first;
         for (auto column : table.columns) {
           if (!column.references || column.references->table != name) continue;

@@ -21,6 +21,15 @@ std::vector<std::string> touched(const Operation& operation) {
                         [&](const RenameColumn& op) {
                           return std::vector{column(op.table, op.from), column(op.table, op.to)};
                         },
+                        [&](const ExpandColumn& op) {
+                          return std::vector{column(op.table, op.from), column(op.table, op.column.name)};
+                        },
+                        [&](const ContractColumn& op) {
+                          return std::vector{column(op.table, op.from), column(op.table, op.to)};
+                        },
+                        [](const RenameIndex& op) {
+                          return std::vector{"index " + op.from, "index " + op.to};
+                        },
                         [](const CreateIndex& op) { return std::vector{"index " + op.index.name}; },
                         [](const DropIndex& op) { return std::vector{"index " + op.index}; },
                         [](const AddCheck& op) { return std::vector{op.table + " check " + op.check.name}; },

@@ -7,6 +7,7 @@
 #include <mpf/db/sqlite.hpp>
 #include <mpf/fiber/fiber.hpp>
 
+#include "migrate/twins.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -63,6 +64,11 @@ void make_tables(db::Database& database, const State& state) {
     if (!entry.table.row_security) continue;
     for (const auto& sql : ddl::secure(entry.table, *entry.table.row_security)) database.execute_script(sql);
   }
+  for (const auto& [name, entry] : state.tables()) {
+    for (const auto& twins : entry.twins) {
+      for (const auto& sql : hold_same(entry.table, twins)) database.execute_script(sql);
+    }
+  }
 }
 
 /// Rights and policies, of tables behind row security: elsewhere they are made by hand.
@@ -115,6 +121,12 @@ Facts read_postgres(db::Database& database, const std::string& schema, const Sta
       "SELECT c.relname::text, replace(pg_get_indexdef(i.indexrelid), quote_ident(" + ddl::literal(schema) +
           ") || '.', ''), CASE WHEN NOT i.indisvalid THEN 'not valid' END FROM pg_class c JOIN pg_index i ON "
           "i.indrelid = c.oid WHERE NOT i.indisprimary AND" +
+          ours);
+  add(facts, database, "trigger",
+      "SELECT c.relname::text, quote_ident(t.tgname), CASE WHEN t.tgenabled <> 'O' THEN 'disabled' END, 'of "
+      "' "
+      "|| md5(p.prosrc) FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = "
+      "t.tgfoid WHERE t.tgname LIKE 'mpf\\_same\\_%' AND" +
           ours);
   add_security(facts, database, state, ours);
   return facts;

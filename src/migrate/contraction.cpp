@@ -36,6 +36,7 @@ class Contraction {
     std::visit(Overloaded{
                    [&](const RenameTable&) { state_.apply(operation, module); },
                    [&](const RenameColumn&) { state_.apply(operation, module); },
+                   [&](const ExpandColumn&) { state_.apply(operation, module); },
                    [&](const DropTable& op) { dropped_.insert(op.table); },
                    [&](const DropColumn& op) { dropped_.insert(op.table + "." + op.column); },
                    [&](const CreateIndex& op) { made_.insert(op.index.name); },

@@ -21,6 +21,15 @@ bool is_floating(ColumnType type) noexcept { return type == ColumnType::real || 
 bool is_exact(ColumnType type) noexcept { return is_whole(type) || type == ColumnType::decimal; }
 int scale_of(const orm::Column& column) { return column.type == ColumnType::decimal ? column.scale : 0; }
 
+constexpr std::size_t decimal_digits = 18;
+/// Decimal digits that the largest value of a whole number has.
+std::size_t width(ColumnType type) noexcept {
+  if (type == ColumnType::smallint) return 5;
+  return type == ColumnType::integer ? 10 : 19;
+}
+/// Decimal digits that a floating-point number keeps.
+std::size_t exact_digits(ColumnType type) noexcept { return type == ColumnType::real ? 15 : 6; }
+
 /// From one scale to another, as SQLite keeps decimals.
 Conversion rescaled(const std::string& name, int from, int to) {
   std::int64_t power = 1;
@@ -94,6 +103,19 @@ bool convertible(ColumnType from, ColumnType to) noexcept {
 
 bool convertible(const orm::Column& from, const orm::Column& to) noexcept {
   return convertible(from.type, to.type) && from.element == to.element;
+}
+
+bool keeps_all(const orm::Column& from, const orm::Column& to) noexcept {
+  if (!convertible(from, to)) return false;
+  if (from.type == to.type) return to.scale == from.scale;  // digits behind the point are missing before it
+  if (to.type == ColumnType::text || from.type == ColumnType::boolean) return true;
+  if (is_whole(from.type) && is_whole(to.type)) return width(from.type) <= width(to.type);
+  // 18 digits are what a decimal has, before and behind the point.
+  if (is_whole(from.type) && to.type == ColumnType::decimal) {
+    return width(from.type) + static_cast<std::size_t>(to.scale) <= decimal_digits;
+  }
+  if (is_whole(from.type) && is_floating(to.type)) return width(from.type) <= exact_digits(to.type);
+  return from.type == ColumnType::float4 && to.type == ColumnType::real;
 }
 
 Conversion conversion(const std::string& name, const orm::Column& from, const orm::Column& to,

@@ -33,6 +33,11 @@ std::vector<std::string> referred(const Operation& operation, const State& befor
                    add_reference(result, column(op.table, op.column.name));
                  },
                  [&](const DropColumn& op) { add_reference(result, column(op.table, op.column)); },
+                 [&](const ExpandColumn& op) {
+                   add_reference(result, &op.column);
+                   add_reference(result, column(op.table, op.from));
+                 },
+                 [&](const ContractColumn& op) { add_reference(result, column(op.table, op.from)); },
                  [](const auto&) {},
              },
              operation);

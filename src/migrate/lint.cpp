@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "migrate/sql.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -17,6 +18,9 @@ const char* const later =
 const char* const renaming =
     "add the new one, write both, copy with 'backfill', read the new one, and drop the old one a release "
     "later";
+const char* const renaming_column =
+    "say orm::renamed_from in the model and let `migrate make` write it: both columns hold the same "
+    "('expand_column') until no older release runs any more ('contract_column' behind a border)";
 
 class Linter {
  public:
@@ -91,8 +95,8 @@ class Linter {
     } else if (orm::ddl::type_name(*column, db::Dialect::postgres) !=
                orm::ddl::type_name(op.column, db::Dialect::postgres)) {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
-          "add a column of another name, copy with 'backfill', use that one, and drop this one a release "
-          "later");
+          "rename it at the same time (orm::renamed_from): `migrate make` keeps both columns the same then, "
+          "until no older release runs any more, where the new type holds every value of the old one");
     } else if (column->byte_order != op.column.byte_order && is_indexed(op.table, op.column.name)) {
       add("collation",
           "PostgreSQL builds the indexes of the column anew, and nobody can write the table meanwhile",
@@ -101,8 +105,20 @@ class Linter {
   }
   void check(const RenameColumn& op) {
     if (!is_made(op.table)) {
-      add("rename-column", "the release that still runs does not find the column any more", renaming);
+      add("rename-column", "the release that still runs does not find the column any more", renaming_column);
     }
+  }
+  void check(const ExpandColumn& op) {
+    const auto* from = find_column(before_->table(op.table), op.from);
+    if (is_made(op.table) || !from || keeps_all(*from, op.column)) return;
+    add("narrow-type",
+        "the release that still runs may write a value that does not fit the new type, and is refused it "
+        "then",
+        "let the release before it write only what fits", false);
+  }
+  void check(const ContractColumn& op) {
+    if (!is_made(op.table) && !migration_.border)
+      add("drop-column", "the release that still runs uses the column", later);
   }
   void check(const CreateIndex& op) {
     if (!op.index.unique && op.index.columns.size() > many_columns) {

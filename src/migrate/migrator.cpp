@@ -49,7 +49,12 @@ class Migrator::Impl {
       auto state = replay(graph.migrations());
       auto changes = find_changes(state, modules_);
       Changes behind;
-      if (options.reason.empty()) behind = take_contraction(state, changes);
+      if (options.reason.empty()) {
+        behind = take_renames(state, changes);
+        for (auto& [module, operations] : take_contraction(state, changes)) {
+          std::ranges::move(operations, std::back_inserter(behind[module]));
+        }
+      }
       auto migrations = arrange(graph, std::move(changes), std::move(behind), options.name);
       const SourceFiles files(modules_);
       auto made = files.to_made(std::move(migrations), state, options.reason);

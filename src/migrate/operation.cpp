@@ -23,8 +23,15 @@ std::string describe(const Operation& operation) {
           [](const DropColumn& op) { return "drop column " + op.table + "." + op.column; },
           [](const AlterColumn& op) { return "alter column " + op.table + "." + op.column.name; },
           [](const RenameColumn& op) { return "rename column " + op.table + "." + op.from + " to " + op.to; },
+          [](const ExpandColumn& op) {
+            return "expand column " + op.table + "." + op.from + " to " + op.column.name;
+          },
+          [](const ContractColumn& op) {
+            return "contract column " + op.table + "." + op.from + " to " + op.to;
+          },
           [](const CreateIndex& op) { return "create index " + op.index.name; },
           [](const DropIndex& op) { return "drop index " + op.index; },
+          [](const RenameIndex& op) { return "rename index " + op.from + " to " + op.to; },
           [](const AddCheck& op) { return "add check " + op.check.name; },
           [](const DropCheck& op) { return "drop check " + op.check; },
           [](const RunSql&) { return std::string("run SQL"); },

@@ -56,6 +56,20 @@ struct RenameColumn {
   std::string from;
   std::string to;
 };
+/// Adds a column that holds the same as another, in its own type: both releases of a rename write the one
+/// they know. On PostgreSQL a trigger fills the other; SQLite, where one release runs, copies once.
+struct ExpandColumn {
+  std::string table;
+  std::string from;
+  orm::Column column;
+  bool back = false;  ///< undoes a contraction: `column` is the one that the release before knows
+};
+/// Ends that: `from` goes, `to` stays.
+struct ContractColumn {
+  std::string table;
+  std::string from;
+  std::string to;
+};
 struct CreateIndex {
   std::string table;
   orm::Index index;
@@ -63,6 +77,11 @@ struct CreateIndex {
 struct DropIndex {
   std::string table;
   std::string index;
+};
+struct RenameIndex {
+  std::string table;
+  std::string from;
+  std::string to;
 };
 struct AddCheck {
   std::string table;
@@ -104,8 +123,9 @@ struct CallFunction {
 /// is compiled once, in operation.cpp.
 class Operation
     : public std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AlterRowSecurity,
-                          AddColumn, DropColumn, AlterColumn, RenameColumn, CreateIndex, DropIndex, AddCheck,
-                          DropCheck, RunSql, Backfill, CallFunction> {
+                          AddColumn, DropColumn, AlterColumn, RenameColumn, ExpandColumn, ContractColumn,
+                          CreateIndex, DropIndex, RenameIndex, AddCheck, DropCheck, RunSql, Backfill,
+                          CallFunction> {
  public:
   template <class Kind>
     requires(std::constructible_from<variant, std::in_place_type_t<Kind>, Kind>)

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "migrate/renderer.hpp"
+#include "migrate/twins.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -62,9 +63,7 @@ class PostgresRenderer final : public Renderer {
     if (fills) column.default_value = missing_value(column);
     const auto adds = alter(op.table) + "ADD COLUMN ";
     if (!is_live(op.table) || column.generated) {
-      sql(adds + ddl::column(op.table, column, postgres));
-      const bool apart = column.references && !column.references->tenant.empty();
-      if (apart) sql(ddl::add_foreign_key(op.table, column));
+      add_bare(op.table, column, adds);
     } else {
       add_to_live(op.table, column, adds);
     }
@@ -158,6 +157,60 @@ class PostgresRenderer final : public Renderer {
     sql(alter(op.table) + "RENAME COLUMN " + ddl::quote(op.from) + " TO " + ddl::quote(op.to));
     rename_constraints(op.table, op.table, before, *find_column(state_.table(op.table), op.to));
   }
+  void render(const ExpandColumn& op, const Operation& operation, const std::string& module) {
+    const auto* found = find_column(state_.table(op.table), op.from);
+    const auto before = found ? *found : op.column;
+    if (!convertible(before, op.column)) {
+      throw StateError("values of this type cannot become values of the other");
+    }
+    const bool live = is_live(op.table);
+    const auto value = conversion(ddl::quote(op.from), before, op.column, postgres).value;
+    if (live) next_phase();
+    guard_copy(op, before, value);
+    if (live) next_phase();
+    state_.apply(operation, module);
+    const auto& table = state_.table(op.table);
+    const auto name = ddl::quote(op.column.name);
+    auto bare = op.column;
+    bare.nullable = true;
+    bare.default_value.reset();
+    bare.computed_default.reset();
+    add_bare(op.table, bare, alter(op.table) + "ADD COLUMN ");
+    for (auto& each : hold_same(table, twins_of(op.table, op.from, op.column.name))) sql(std::move(each));
+    // The trigger fills what is written from now on: what is left are older rows.
+    const auto rest = name + " IS DISTINCT FROM " + value;
+    if (live) {
+      backfill({.table = op.table, .id = {}, .set = name + " = " + value, .where = rest});
+      validate_all(op.table);
+      if (!op.column.nullable) forbid_null(op.table, name, {});
+    } else {
+      sql("UPDATE " + ddl::quote(op.table) + " SET " + name + " = " + value + " WHERE " + rest);
+      if (!op.column.nullable) sql(alter(op.table) + "ALTER COLUMN " + name + " SET NOT NULL");
+    }
+    const auto given = ddl::default_sql(op.column, postgres);
+    if (!given.empty()) sql(alter(op.table) + "ALTER COLUMN " + name + " SET DEFAULT " + given);
+  }
+  void render(const ContractColumn& op, const Operation& operation, const std::string& module) {
+    const auto table = state_.table(op.table);
+    const bool known = find_column(table, op.from) && find_column(table, op.to);
+    if (known) {
+      const bool live = is_live(op.table);
+      const auto twins = twins_of(op.table, op.from, op.to);
+      if (live) next_phase();
+      guard(op.table, differ(table, twins),
+            "have another value in " + op.table + "." + op.from + " than in " + op.table + "." + op.to +
+                ", which were to hold the same (was the trigger " + twins_name(table, twins) +
+                " off?); make them equal first");
+      if (live) next_phase();
+      for (auto& each : let_go(table, twins)) sql(std::move(each));
+    }
+    state_.apply(operation, module);
+    sql(alter(op.table) + "DROP COLUMN " + ddl::quote(op.from));
+  }
+  void render(const RenameIndex& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    sql("ALTER INDEX " + ddl::quote(op.from) + " RENAME TO " + ddl::quote(op.to));
+  }
   void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
     auto text = ddl::create_index(state_.table(op.table), op.index, postgres);
@@ -206,27 +259,18 @@ class PostgresRenderer final : public Renderer {
   /// it must not hold its lock for long.
   bool is_live(const std::string& table) const { return !fresh_.contains(table); }
 
-  /// Adds the column itself with a constant default at most, which only changes the catalog; its rules as
-  /// below, and values that each row gets of its own in batches.
+  /// Adds the column itself with a constant default at most, which only changes the catalog, and values that
+  /// each row gets of its own in batches.
   void add_to_live(const std::string& table, const orm::Column& column, const std::string& adds) {
     auto bare = column;
-    bare.references.reset();
-    bare.max_length.reset();
-    bare.choices.clear();
     const bool computed = column.computed_default.has_value();
     if (computed) {
       bare.computed_default.reset();
       bare.nullable = true;
     }
-    const auto name = ddl::quote(column.name);
-    sql(adds + ddl::column(table, bare, postgres));
-    for (const auto& check : ddl::checks(table, column, postgres)) {
-      add_rule(table, check.name, "CHECK (" + check.condition + ")");
-    }
-    if (column.references) {
-      add_rule(table, ddl::reference_name(table, column), ddl::foreign_key(column, postgres));
-    }
+    add_bare(table, bare, adds);
     if (!computed) return;
+    const auto name = ddl::quote(column.name);
     const auto value = ddl::default_sql(column, postgres);
     sql(alter(table) + "ALTER COLUMN " + name + " SET DEFAULT " + value);
     if (column.nullable) {
@@ -234,6 +278,50 @@ class PostgresRenderer final : public Renderer {
     } else {
       forbid_null(table, name, value);
     }
+  }
+
+  /// Adds the column, whose rules are asked of a table in use as below.
+  void add_bare(const std::string& table, const orm::Column& column, const std::string& adds) {
+    if (!is_live(table) || column.generated) {
+      sql(adds + ddl::column(table, column, postgres));
+      const bool apart = column.references && !column.references->tenant.empty();
+      if (apart) sql(ddl::add_foreign_key(table, column));
+      return;
+    }
+    auto bare = column;
+    bare.references.reset();
+    bare.max_length.reset();
+    bare.choices.clear();
+    sql(adds + ddl::column(table, bare, postgres));
+    for (const auto& check : ddl::checks(table, column, postgres)) {
+      add_rule(table, check.name, "CHECK (" + check.condition + ")");
+    }
+    if (column.references) {
+      add_rule(table, ddl::reference_name(table, column), ddl::foreign_key(column, postgres));
+    }
+  }
+
+  /// Refuses to begin where a value has no place in the new column. A cast that fails says so itself.
+  void guard_copy(const ExpandColumn& op, const orm::Column& before, const std::string& value) {
+    auto after = op.column;
+    after.name = op.from;
+    guard_values(op.table, before, after);
+    guard_tenant(op.table, before, after);
+    if (ddl::type_name(before, postgres) == ddl::type_name(after, postgres)) return;
+    guard(op.table, ddl::quote(op.from) + " IS NOT NULL AND " + value + " IS NULL",
+          "have a value in " + op.table + "." + op.from +
+              " that does not fit the new type; correct them first");
+  }
+
+  const Twins& twins_of(const std::string& table, const std::string& one, const std::string& other) const {
+    const auto& all = state_.entry(table).twins;
+    const auto found = std::ranges::find_if(all, [&](const Twins& each) {
+      return each == Twins{one, other} || each == Twins{other, one};
+    });
+    if (found == all.end()) {
+      throw StateError("columns '" + one + "' and '" + other + "' of '" + table + "' are not held the same");
+    }
+    return *found;
   }
 
   /// A rule for rows written from now on; validate_all() looks at the others, without keeping writers out.

@@ -268,6 +268,17 @@ const std::array kinds{
            op.allow({"table", "from", "to"});
            return RenameColumn{op.name("table"), op.name("from"), op.name("to")};
          }},
+    Kind{
+        "expand_column",
+        [](const YamlReader& op) -> Operation {
+          op.allow({"table", "from", "column"});
+          return ExpandColumn{op.name("table"), op.name("from"), read_column(op.inner("column", "a column"))};
+        }},
+    Kind{"contract_column",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return ContractColumn{op.name("table"), op.name("from"), op.name("to")};
+         }},
     Kind{"create_index",
          [](const YamlReader& op) -> Operation {
            op.allow({"table", "index"});
@@ -277,6 +288,11 @@ const std::array kinds{
          [](const YamlReader& op) -> Operation {
            op.allow({"table", "index"});
            return DropIndex{op.name("table"), op.name("index")};
+         }},
+    Kind{"rename_index",
+         [](const YamlReader& op) -> Operation {
+           op.allow({"table", "from", "to"});
+           return RenameIndex{op.name("table"), op.name("from"), op.name("to")};
          }},
     Kind{"add_check",
          [](const YamlReader& op) -> Operation {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "migrate/state.hpp"
 
 namespace mpf::migrate {
@@ -32,11 +34,22 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
           [](const RenameColumn& op) -> Result {
             return RenameColumn{op.table, op.to, op.from};
           },
+          [](const ExpandColumn& op) -> Result {
+            return ContractColumn{op.table, op.column.name, op.from};
+          },
+          [&](const ContractColumn& op) -> Result {
+            const auto& twins = before.entry(op.table).twins;
+            const bool back = std::ranges::find(twins, Twins{op.from, op.to}) != twins.end();
+            return ExpandColumn{op.table, op.to, *find_column(before.table(op.table), op.from), back};
+          },
           [](const CreateIndex& op) -> Result {
             return DropIndex{op.table, op.index.name};
           },
           [&](const DropIndex& op) -> Result {
             return CreateIndex{op.table, *find_index(before.table(op.table), op.index)};
+          },
+          [](const RenameIndex& op) -> Result {
+            return RenameIndex{op.table, op.to, op.from};
           },
           [](const AddCheck& op) -> Result {
             return DropCheck{op.table, op.check.name};

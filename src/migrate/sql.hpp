@@ -83,6 +83,9 @@ std::string to_text(const Script& script);
 bool convertible(orm::ColumnType from, orm::ColumnType to) noexcept;
 bool convertible(const orm::Column& from, const orm::Column& to) noexcept;
 
+/// Whether every value of the one column has its own place in the other: none is refused, none is rounded.
+bool keeps_all(const orm::Column& from, const orm::Column& to) noexcept;
+
 /// SQL for a value `name` of one type as another, and a condition true for values that cannot be kept.
 struct Conversion {
   std::string value;

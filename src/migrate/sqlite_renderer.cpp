@@ -29,6 +29,8 @@ class SqliteRenderer final : public Renderer {
                    [&](const AddColumn& op) { add_column(op, operation, module); },
                    [&](const DropColumn& op) { drop_column(op, operation, module); },
                    [&](const AlterColumn& op) { alter_column(op, operation, module); },
+                   [&](const ExpandColumn& op) { expand_column(op, operation, module); },
+                   [&](const ContractColumn& op) { contract_column(op, operation, module); },
                    [&](const AddCheck& op) { change_checks(op.table, operation, module); },
                    [&](const DropCheck& op) { change_checks(op.table, operation, module); },
                    [&](const AlterTable&) { state_.apply(operation, module); },
@@ -108,6 +110,34 @@ class SqliteRenderer final : public Renderer {
     changes.rebuild = changes.rebuild || !same;
   }
 
+  /// One release runs: its column is written from now on, and nobody fills the other one.
+  void expand_column(const ExpandColumn& op, const Operation& operation, const std::string& module) {
+    if (group_ && !group_->origin.contains(op.from)) finish();
+    auto& changes = group(op.table);
+    const auto* from = find_column(state_.table(op.table), op.from);
+    if (from && !convertible(*from, op.column)) {
+      throw StateError("values of this type cannot become values of the other");
+    }
+    state_.apply(operation, module);
+    changes.origin[op.column.name] = changes.origin.at(op.from);
+    changes.rebuild = true;
+  }
+
+  void contract_column(const ContractColumn& op, const Operation& operation, const std::string& module) {
+    if (group_ && !group_->origin.contains(op.from)) finish();
+    auto& changes = group(op.table);
+    const auto& twins = state_.entry(op.table).twins;
+    const bool back = std::ranges::find(twins, Twins{op.to, op.from}) != twins.end();
+    const auto* column = find_column(state_.table(op.table), op.from);
+    const bool refers = column && column->references;
+    state_.apply(operation, module);
+    // Undoing an expansion: what was written since is in the column that goes.
+    if (back) changes.origin[op.to] = changes.origin.at(op.from);
+    changes.rebuild = changes.rebuild || back || refers;
+    changes.origin.erase(op.from);
+    changes.cheap.push_back(alter(op.table) + "DROP COLUMN " + ddl::quote(op.from));
+  }
+
   /// What differs is nothing to SQLite.
   static bool is_same(orm::Column before, const orm::Column& after) {
     before.byte_order = after.byte_order;
@@ -149,6 +179,14 @@ class SqliteRenderer final : public Renderer {
     const bool there = !index || ddl::has_index(*index, sqlite);
     state_.apply(operation, module);
     if (there) sql("DROP INDEX " + ddl::quote(op.index));
+  }
+  void render(const RenameIndex& op, const Operation& operation, const std::string& module) {
+    state_.apply(operation, module);
+    const auto& table = state_.table(op.table);
+    const auto& index = *find_index(table, op.to);
+    if (!ddl::has_index(index, sqlite)) return;
+    sql("DROP INDEX " + ddl::quote(op.from));
+    sql(ddl::create_index(table, index, sqlite));
   }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
   void render(const Backfill& op, const Operation& operation, const std::string& module) {
@@ -195,9 +233,11 @@ class SqliteRenderer final : public Renderer {
         guard_added(after.name, column);
       } else {
         const auto& before = *find_column(group.before, origin->second);
-        guard_values(after.name, before, column);
+        auto now = column;
+        now.name = before.name;  // the rows still call it so
+        guard_values(after.name, before, now);
         const bool known = column.references && find_column(group.before, column.references->tenant);
-        if (known) guard_tenant(after.name, before, column);
+        if (known) guard_tenant(after.name, before, now);
       }
       if (column.generated) continue;
       columns += (columns.empty() ? "" : ", ") + ddl::quote(column.name);

@@ -5,17 +5,6 @@
 #include "migrate/state_rules.hpp"
 
 namespace mpf::migrate {
-namespace {
-
-auto column_at(orm::Table& table, const std::string& name) {
-  const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
-  if (found == table.columns.end())
-    throw StateError("table '" + table.name + "' has no column '" + name + "'");
-  return found;
-}
-
-}  // namespace
-
 const orm::Column* find_column(const orm::Table& table, const std::string& name) {
   const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
   return found == table.columns.end() ? nullptr : &*found;
@@ -38,7 +27,7 @@ bool equivalent(const State& a, const State& b) {
   };
   return std::ranges::equal(a.tables(), b.tables(), [&](const auto& left, const auto& right) {
     return left.first == right.first && left.second.module == right.second.module &&
-           sorted(left.second.table) == sorted(right.second.table);
+           left.second.twins == right.second.twins && sorted(left.second.table) == sorted(right.second.table);
   });
 }
 
@@ -68,6 +57,13 @@ const State::Entry& State::entry(const std::string& table) const {
   const auto found = tables_.find(table);
   if (found == tables_.end()) throw StateError("there is no table '" + table + "'");
   return found->second;
+}
+
+std::vector<orm::Column>::iterator column_at(orm::Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.columns, name, &orm::Column::name);
+  if (found == table.columns.end())
+    throw StateError("table '" + table.name + "' has no column '" + name + "'");
+  return found;
 }
 
 orm::Table& State::change(const std::string& table) {
@@ -107,8 +103,11 @@ void State::apply(const Operation& operation, const std::string& module) {
                  [&](const DropColumn& op) { drop(op); },
                  [&](const AlterColumn& op) { alter(op); },
                  [&](const RenameColumn& op) { rename(op); },
+                 [&](const ExpandColumn& op) { expand(op); },
+                 [&](const ContractColumn& op) { contract(op); },
                  [&](const CreateIndex& op) { create(op); },
                  [&](const DropIndex& op) { drop(op); },
+                 [&](const RenameIndex& op) { rename(op); },
                  [&](const AddCheck& op) { add(op); },
                  [&](const DropCheck& op) { drop(op); },
                  [](const RunSql&) {},
@@ -236,7 +235,7 @@ void State::create(const CreateTable& op, const std::string& module) {
 }
 
 void State::drop(const DropTable& op) {
-  entry(op.table);
+  check_no_twin(op.table);
   if (const auto others = referrers(op.table); !others.empty()) {
     throw StateError("table '" + op.table + "' cannot be dropped: table '" + others.front() +
                      "' refers to it");
@@ -251,7 +250,7 @@ void State::drop(const DropTable& op) {
 }
 
 void State::rename(const RenameTable& op) {
-  entry(op.from);
+  check_no_twin(op.from);
   if (find(op.to)) throw StateError("there is a table '" + op.to + "' already");
   auto node = tables_.extract(op.from);
   node.key() = op.to;
@@ -263,112 +262,6 @@ void State::rename(const RenameTable& op) {
     }
     auto& security = entry.table.row_security;
     if (security && security->site_table == op.from) security->site_table = op.to;
-  }
-}
-
-void State::add(const AddColumn& op) {
-  auto& table = change(op.table);
-  if (find_column(table, op.column.name)) {
-    throw StateError("table '" + op.table + "' has a column '" + op.column.name + "' already");
-  }
-  if (op.column.primary_key) throw StateError("a primary key cannot be added to a table that exists");
-  check_column(table, op.column);
-  check_references(table, op.column);
-  if (op.column.generated) check_names(table, *op.column.generated, "column '" + op.column.name + "'");
-  table.columns.push_back(op.column);
-  table.columns.back().renamed_from.clear();
-}
-
-void State::drop(const DropColumn& op) {
-  auto& table = change(op.table);
-  const auto column = column_at(table, op.column);
-  for (const auto& index : table.indexes) {
-    if (uses(index, op.column)) {
-      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before the index '" +
-                       index.name + "'");
-    }
-  }
-  for (const auto& check : table.checks) {
-    if (mentions(check.condition, op.column)) {
-      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before the check '" +
-                       check.name + "'");
-    }
-  }
-  for (const auto& other : table.columns) {
-    if (other.generated && mentions(*other.generated, op.column)) {
-      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before '" + other.name +
-                       "', which is generated from it");
-    }
-  }
-  if (table.tenant_column == op.column) {
-    throw StateError("column '" + op.table + "." + op.column + "' scopes the rows: change 'tenant' first");
-  }
-  for (const auto& other : table.columns) {
-    if (other.references && other.references->tenant == op.column) {
-      throw StateError("column '" + op.table + "." + op.column + "' cannot be dropped before '" + other.name +
-                       "' refers without it");
-    }
-  }
-  if (column->primary_key)
-    throw StateError("a primary key cannot be dropped: '" + op.table + "." + op.column + "'");
-  check_unsecured(op.table, op.column);
-  if (table.columns.size() == 1) throw StateError("the only column of '" + op.table + "' cannot be dropped");
-  table.columns.erase(column);
-}
-
-void State::alter(const AlterColumn& op) {
-  auto& table = change(op.table);
-  const auto column = column_at(table, op.column.name);
-  if (column->primary_key != op.column.primary_key) {
-    throw StateError("'" + op.table + "." + op.column.name +
-                     "' cannot become or cease to be the primary key");
-  }
-  check_column(table, op.column);
-  check_references(table, op.column);
-  if (op.column.generated) check_names(table, *op.column.generated, "column '" + op.column.name + "'");
-  *column = op.column;
-  column->renamed_from.clear();
-}
-
-void State::rename(const RenameColumn& op) {
-  auto& table = change(op.table);
-  const auto column = column_at(table, op.from);
-  if (find_column(table, op.to)) {
-    throw StateError("table '" + op.table + "' has a column '" + op.to + "' already");
-  }
-  column->name = op.to;
-  if (table.tenant_column == op.from) table.tenant_column = op.to;
-  for (auto& index : table.indexes) {
-    std::ranges::replace(index.columns, op.from, op.to);
-    std::ranges::replace(index.descending, op.from, op.to);
-    if (index.where) rename_in(*index.where, op.from, op.to);
-    for (auto& each : index.expressions) rename_in(each, op.from, op.to);
-  }
-  for (auto& check : table.checks) rename_in(check.condition, op.from, op.to);
-  for (auto& each : table.columns) {
-    if (each.generated) rename_in(*each.generated, op.from, op.to);
-  }
-  const auto rename_if_it = [&](std::string& each) {
-    if (each == op.from) each = op.to;
-  };
-  for (auto& [name, entry] : tables_) {
-    auto& security = entry.table.row_security;
-    if (security && name == op.table) {
-      rename_if_it(security->site);
-      rename_if_it(security->provider);
-    }
-    if (security && security->site_table == op.table) {
-      rename_if_it(security->site_key);
-      rename_if_it(security->site_provider);
-    }
-    for (auto& each : entry.table.columns) {
-      if (!each.references) continue;
-      auto& to = *each.references;
-      if (name == op.table && to.tenant == op.from) to.tenant = op.to;
-      if (to.table != op.table) continue;
-      if (to.column == op.from) to.column = op.to;
-      if (to.target_tenant == op.from) to.target_tenant = op.to;
-    }
   }
 }
 
@@ -392,6 +285,18 @@ void State::drop(const DropIndex& op) {
   }
   check_not_needed(op.table, *found);
   table.indexes.erase(found);
+}
+
+void State::rename(const RenameIndex& op) {
+  const auto* found = find_index(table(op.table), op.from);
+  if (!found) throw StateError("table '" + op.table + "' has no index '" + op.from + "'");
+  for (const auto& [name, entry] : tables_) {
+    if (!find_index(entry.table, op.to)) continue;
+    throw StateError("there is an index '" + op.to + "' already, on table '" + name + "'");
+  }
+  auto& indexes = change(op.table).indexes;
+  std::ranges::find(indexes, op.from, &orm::Index::name)->name = op.to;
+  std::ranges::sort(indexes, {}, &orm::Index::name);
 }
 
 void State::add(const AddCheck& op) {

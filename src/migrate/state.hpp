@@ -17,11 +17,20 @@ class StateError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Two columns of a table that hold the same, whichever is written: from expand_column until
+/// contract_column. The later one has no default, so that a row says by it which of them was written.
+struct Twins {
+  std::string from;  ///< known to the release before
+  std::string to;
+  auto operator<=>(const Twins&) const = default;
+};
+
 class State {
  public:
   struct Entry {
-    std::string module;  ///< whose table it is
-    orm::Table table;    ///< without renamed_from; indexes sorted by name
+    std::string module;             ///< whose table it is
+    orm::Table table;               ///< without renamed_from; indexes sorted by name
+    std::vector<Twins> twins = {};  ///< sorted
   };
 
   const std::map<std::string, Entry>& tables() const noexcept { return tables_; }
@@ -51,8 +60,12 @@ class State {
   void drop(const DropColumn& op);
   void alter(const AlterColumn& op);
   void rename(const RenameColumn& op);
+  void expand(const ExpandColumn& op);
+  void contract(const ContractColumn& op);
+  void check_no_twin(const std::string& table, const std::string& column = {}) const;
   void create(const CreateIndex& op);
   void drop(const DropIndex& op);
+  void rename(const RenameIndex& op);
   void add(const AddCheck& op);
   void drop(const DropCheck& op);
 
@@ -64,6 +77,9 @@ bool equivalent(const State& a, const State& b);
 
 const orm::Column* find_column(const orm::Table& table, const std::string& name);
 const orm::Index* find_index(const orm::Table& table, const std::string& name);
+
+/// The column of that name; StateError where there is none.
+std::vector<orm::Column>::iterator column_at(orm::Table& table, const std::string& name);
 
 /// The unique index that a reference within one tenant needs of its target.
 const orm::Index* tenant_key(const orm::Table& target, const orm::Reference& reference);

@@ -224,6 +224,18 @@ std::string operation(const LocatedOperation& located) {
                                       lines.add_name("to", op.to);
                                       return "rename_column";
                                     },
+                                    [&](const ExpandColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("from", op.from);
+                                      lines.add("column", column(op.column));
+                                      return "expand_column";
+                                    },
+                                    [&](const ContractColumn& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("from", op.from);
+                                      lines.add_name("to", op.to);
+                                      return "contract_column";
+                                    },
                                     [&](const CreateIndex& op) {
                                       lines.add_name("table", op.table);
                                       lines.add("index", index(op.index));
@@ -233,6 +245,12 @@ std::string operation(const LocatedOperation& located) {
                                       lines.add_name("table", op.table);
                                       lines.add_name("index", op.index);
                                       return "drop_index";
+                                    },
+                                    [&](const RenameIndex& op) {
+                                      lines.add_name("table", op.table);
+                                      lines.add_name("from", op.from);
+                                      lines.add_name("to", op.to);
+                                      return "rename_index";
                                     },
                                     [&](const AddCheck& op) {
                                       lines.add_name("table", op.table);

@@ -67,6 +67,16 @@ struct Slim {
   }
 };
 
+struct Renamed {
+  orm::Id id;
+  std::string headline, summary;
+  static constexpr auto model() {
+    return orm::model<Renamed>("content_item",
+                               orm::field<&Renamed::headline>(orm::renamed_from("title"), orm::indexed),
+                               orm::field<&Renamed::summary>(orm::default_value("''")));
+  }
+};
+
 struct Cart {
   orm::Id id;
   orm::Ref<Item> item;
@@ -101,6 +111,8 @@ struct ItemModule final : Module {
       s.model<Both>();
     } else if (models == "slim") {
       s.model<Slim>();
+    } else if (models == "renamed") {
+      s.model<Renamed>();
     } else {
       s.model<Item>();
     }

@@ -155,8 +155,10 @@ class Models {
       std::ranges::replace(index.columns, from, to);
       index = test::index(table.name, index.columns, index.unique);
     }
-    unsafe = true;
-    return "rename column " + table.name + "." + from + " to " + to;
+    // At once, with another type and at once, in two steps, or so with another type.
+    unsafe = change.value % 3 == 0;
+    const bool widened = change.value % 2 == 0 && widen(*column);
+    return "rename column " + table.name + "." + from + " to " + to + (widened ? " with another type" : "");
   }
   std::string rename_table(Owned& owned, const Change&) {
     const auto from = owned.table.name;
@@ -177,17 +179,20 @@ class Models {
   }
   std::string alter_type(orm::Table& table, const Change& change) {
     auto* column = plain(table, change.part);
-    if (!column || is_used(table, column->name)) return {};
+    if (!column || is_used(table, column->name) || !widen(*column)) return {};
+    unsafe = true;
+    return "alter type of " + table.name + "." + column->name;
+  }
+  static bool widen(orm::Column& column) {
     static const std::map<ColumnType, std::pair<ColumnType, std::string>> next{
         {ColumnType::integer, {ColumnType::bigint, "4"}},
         {ColumnType::bigint, {ColumnType::text, "'4'"}},
         {ColumnType::boolean, {ColumnType::text, "'true'"}}};
-    const auto found = next.find(column->type);
-    if (found == next.end()) return {};
-    column->type = found->second.first;
-    if (column->default_value) column->default_value = found->second.second;
-    unsafe = true;
-    return "alter type of " + table.name + "." + column->name;
+    const auto found = next.find(column.type);
+    if (found == next.end()) return false;
+    column.type = found->second.first;
+    if (column.default_value) column.default_value = found->second.second;
+    return true;
   }
   std::string alter_null(orm::Table& table, const Change& change) {
     auto* column = plain(table, change.part);

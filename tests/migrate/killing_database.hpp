@@ -1,6 +1,8 @@
 #pragma once
 
+#include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <functional>
@@ -10,6 +12,9 @@
 #include <utility>
 
 #include <mpf/db/database.hpp>
+#include <mpf/db/postgres.hpp>
+
+#include "migrate/support.hpp"
 
 namespace mpf::test {
 
@@ -65,5 +70,29 @@ class KillingDatabase final : public db::Database {
   const std::unique_ptr<db::Database> inner_;
   int writes_;
 };
+
+/// Runs the body in a process of its own that is killed before a write; whether it was.
+inline bool killed_at(const db::PostgresOptions& options, int writes,
+                      const std::function<void(db::Database&)>& body) {
+  const auto child = ::fork();
+  if (child == 0) {
+    int code = 0;
+    try {
+      run([&] {
+        KillingDatabase database(db::open_postgres(options), writes);
+        body(database);
+      });
+    } catch (const std::exception& e) {
+      (void)!::write(2, e.what(), std::string(e.what()).size());
+      code = 1;
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  CHECK((killed || status == 0));
+  return killed;
+}
 
 }  // namespace mpf::test

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,30 +62,6 @@ struct Changes {
   }
 };
 
-/// Runs the body in a process of its own that is killed before a write; whether it was.
-bool killed_at(const db::PostgresOptions& options, int writes,
-               const std::function<void(db::Database&)>& body) {
-  const auto child = ::fork();
-  if (child == 0) {
-    int code = 0;
-    try {
-      test::run([&] {
-        test::KillingDatabase database(db::open_postgres(options), writes);
-        body(database);
-      });
-    } catch (const std::exception& e) {
-      (void)!::write(2, e.what(), std::string(e.what()).size());
-      code = 1;
-    }
-    ::_exit(code);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  CHECK((killed || status == 0));
-  return killed;
-}
-
 /// A database as prepare() leaves it, or with all applied, to be copied.
 std::string model_database(const Changes& changes, bool applied) {
   std::string name;
@@ -148,7 +123,8 @@ TEST_CASE("killed before any write on PostgreSQL, apply goes on from there") {
     CAPTURE(points);
     db::PostgresOptions options;
     test::run([&] { options = test::Postgres::shared().copy(model); });
-    more = killed_at(options, points, [&](db::Database& database) { changes.migrator(database).apply(); });
+    more =
+        test::killed_at(options, points, [&](db::Database& database) { changes.migrator(database).apply(); });
     test::run([&] {
       {
         const auto database = db::open_postgres(options);
@@ -173,8 +149,8 @@ TEST_CASE("killed before any write on PostgreSQL, rollback goes on from there") 
     CAPTURE(points);
     db::PostgresOptions options;
     test::run([&] { options = test::Postgres::shared().copy(model); });
-    more = killed_at(options, points,
-                     [&](db::Database& database) { changes.migrator(database).rollback("m", "0002"); });
+    more = test::killed_at(options, points,
+                           [&](db::Database& database) { changes.migrator(database).rollback("m", "0002"); });
     test::run([&] {
       {
         const auto database = db::open_postgres(options);
@@ -188,6 +164,50 @@ TEST_CASE("killed before any write on PostgreSQL, rollback goes on from there") 
     });
   }
   CHECK(points > 10);
+}
+
+TEST_CASE("a killed apply goes on by its record alone: without it, rows are changed twice") {
+  const test::Modules modules;
+  const auto table = test::table("t", {test::id_col(), test::col("n", ColumnType::integer)});
+  const auto models = [&] { return std::vector{modules.models("m", {table})}; };
+  std::string model;
+  test::run([&] {
+    const auto options = test::Postgres::shared().fresh();
+    model = options.database;
+    const auto database = db::open_postgres(options);
+    Migrator migrator(database.get(), models());
+    migrator.make();
+    migrator.apply();
+    database->execute_script("INSERT INTO t (n) SELECT 0 FROM generate_series(1, 6)");
+  });
+  modules.write("m", "0002_count",
+                "migration:\n  module: m\n  name: 0002_count\n  depends: [m/0001_initial]\noperations:\n"
+                "  - backfill: {table: t, set: {n: \"n + 1\"}, batch: 2, irreversible: true}\n");
+  for (const bool forget : {false, true}) {
+    CAPTURE(forget);
+    int points = 0;
+    int wrong = 0;
+    for (bool more = true; more; ++points) {
+      db::PostgresOptions options;
+      test::run([&] { options = test::Postgres::shared().copy(model); });
+      more = test::killed_at(options, points,
+                             [&](db::Database& database) { Migrator(&database, models()).apply(); });
+      test::run([&] {
+        {
+          const auto database = db::open_postgres(options);
+          const bool recorded =
+              test::number(*database,
+                           "SELECT count(*) FROM pg_class WHERE relname = 'mpf_migration_progress'") > 0;
+          if (forget && recorded) database->execute_script("DELETE FROM mpf_migration_progress");
+          Migrator(database.get(), models()).apply();
+          if (test::number(*database, "SELECT count(*) FROM t WHERE n = 1") != 6) ++wrong;
+        }
+        test::Postgres::shared().drop(options.database);
+      });
+    }
+    CHECK(points > 6);
+    CHECK((wrong > 0) == forget);
+  }
 }
 
 TEST_CASE("two processes that apply at once, 50 times: one migrates, the other waits") {

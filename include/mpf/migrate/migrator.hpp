@@ -180,7 +180,8 @@ struct ApplyOptions {
 /// removed or added beside make() are noticed, and two branches that add migrations conflict in it.
 ///
 /// What a release no longer uses goes in two steps: make() first lets the new release do without it (a column
-/// may be null from then on), and drops it in a migration behind a release border.
+/// may be null from then on), and drops it in a migration behind a release border. A renamed column is there
+/// twice in between, and PostgreSQL holds both the same.
 ///
 /// Errors: configuration for files that are malformed, contradict each other or need one that is not there
 /// ("file:line: what; remedy"); invalid for models that no safe migration leads to; conflict for history that
