@@ -37,6 +37,13 @@ std::vector<LocatedOperation> create_all(const State& state, const std::string& 
   return result;
 }
 
+/// Whether columns are there twice in the end: only the operation that made them so says it.
+bool has_twins(const State& state, const std::string& module) {
+  return std::ranges::any_of(state.tables(), [&](const auto& each) {
+    return each.second.module == module && !each.second.twins.empty();
+  });
+}
+
 void check_between(const Graph& graph, const std::set<MigrationId>& ids) {
   for (const auto& other : graph.with_dependents({ids.begin(), ids.end()})) {
     if (ids.contains(other)) continue;
@@ -97,7 +104,7 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
     }
   }
   result.depends.assign(depends.begin(), depends.end());
-  if (plain && from_nothing) {
+  if (plain && from_nothing && !has_twins(state, module)) {
     if (auto tables = create_all(state, module); !tables.empty()) {
       result.operations = std::move(tables);
       result.border = false;

@@ -186,7 +186,7 @@ TEST_CASE("squashed migrations give the same tables, and count as applied where 
     Migrator(nullptr, models()).make();
     table.columns[1].name = "label";
     table.columns[1].renamed_from = "name";
-    Migrator(nullptr, models()).make();
+    Migrator(nullptr, models()).make({.name = {}, .dry_run = false, .reason = "a test"});
     const auto all = modules.open("all.db");
     const auto part = modules.open("part.db");
     Migrator(all.get(), models()).apply();
