@@ -1,6 +1,7 @@
 #include "benchmarks/measure.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -105,11 +106,19 @@ Child::Child(const std::function<std::uint16_t()>& serve) {
   if (!started) throw std::runtime_error("a server did not start");
 }
 
-Child::Child(const std::vector<std::string>& command, std::uint16_t port) : port_(port) {
+Child::Child(const std::vector<std::string>& command, std::uint16_t port, const std::string& log)
+    : port_(port) {
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!log.empty()) {
+      const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+      if (file < 0 || ::dup2(file, STDERR_FILENO) < 0) {
+        std::perror(log.c_str());
+        ::_exit(1);
+      }
+    }
     std::vector<char*> arguments;
     for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);

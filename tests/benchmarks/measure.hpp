@@ -16,8 +16,8 @@ class Child {
  public:
   /// Forks; `serve` starts a server in the child and returns its port. Call it before any thread exists here.
   explicit Child(const std::function<std::uint16_t()>& serve);
-  /// Runs a program, which must listen at that port.
-  Child(const std::vector<std::string>& command, std::uint16_t port);
+  /// Runs a program, which must listen at that port; what it logs goes to a file, if one is given.
+  Child(const std::vector<std::string>& command, std::uint16_t port, const std::string& log = {});
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
   ~Child();

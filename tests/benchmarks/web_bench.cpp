@@ -145,7 +145,7 @@ class Portal {
     if (std::system(("'" + program + "' sample '" + sample + "' >&2").c_str()) != 0) {
       throw std::runtime_error("the portal could not make its sample content");
     }
-    child_.emplace(std::vector<std::string>{program, "serve"}, port);
+    child_.emplace(std::vector<std::string>{program, "serve"}, port, (folder_ / "log").string());
   }
   Portal(const Portal&) = delete;
   Portal& operator=(const Portal&) = delete;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -11,7 +12,6 @@
 #include <mpf/app/context.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/db/database.hpp>
-#include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
 #include <mpf/storage/storage.hpp>
 #include <mpf/task/context.hpp>
@@ -24,15 +24,10 @@
 #include "content/import/records.hpp"
 #include "content/import/scan.hpp"
 #include "content/item/changes.hpp"
+#include "content/pause.hpp"
 
 namespace portal::content {
 namespace {
-
-/// A large source has thousands of files: other fibers of the loop get their turn in between.
-void pause_after_some(std::size_t& count) {
-  constexpr std::size_t at_once = 100;
-  if (++count % at_once == 0) mpf::fiber::yield();
-}
 
 /// Pages and files of the import that has ended, as its last task sees them.
 struct Outcome {
@@ -52,14 +47,14 @@ Outcome load_outcome(const orm::SiteScope& scope, const Source& source) {
   for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source.id).all()) {
     outcome.collections.emplace(folder.path, folder.collection.id);
   }
-  mpf::fiber::offload([&] {
-    std::sort(outcome.files.begin(), outcome.files.end(),
-              [](const File& a, const File& b) { return import_order(a.path, b.path); });
-    for (const auto& file : outcome.files) {
-      if (file.run != source.run) continue;
-      for (auto& path : file.uses.as<std::vector<std::string>>()) outcome.used.insert(std::move(path));
-    }
-  });
+  std::sort(outcome.files.begin(), outcome.files.end(),
+            [](const File& a, const File& b) { return import_order(a.path, b.path); });
+  std::size_t looked_at = 0;
+  for (const auto& file : outcome.files) {
+    pause_after_some(looked_at);
+    if (file.run != source.run) continue;
+    for (auto& path : file.uses.as<std::vector<std::string>>()) outcome.used.insert(std::move(path));
+  }
   return outcome;
 }
 

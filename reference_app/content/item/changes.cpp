@@ -1,6 +1,7 @@
 #include "content/item/changes.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,6 +12,8 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
 #include <mpf/tenant/sites.hpp>
+
+#include "content/pause.hpp"
 
 namespace portal::content {
 
@@ -37,9 +40,11 @@ Changes visibility_changes(const std::vector<Node>& nodes, std::vector<Start> st
   std::stable_sort(starts.begin(), starts.end(),
                    [](const Start& a, const Start& b) { return a.first < b.first; });
   std::unordered_map<const Node*, Visibility> settled;
+  std::size_t looked_at = 0;
   for (auto& [visibility, start] : starts) {
     std::vector<std::string> open{std::move(start)};
     while (!open.empty()) {
+      pause_after_some(looked_at);
       const std::string path = std::move(open.back());
       open.pop_back();
       const auto file = files.find(path);
@@ -74,7 +79,7 @@ void update_file_visibility(const orm::SiteScope& scope, mpf::Id source) {
            .all()) {
     starts.emplace_back(item.visibility, item.file->path);
   }
-  const auto changes = mpf::fiber::offload([&] { return visibility_changes(nodes, std::move(starts)); });
+  const auto changes = visibility_changes(nodes, std::move(starts));
   constexpr std::size_t at_once = 500;
   for (const auto& [visibility, ids] : changes) {
     for (std::size_t at = 0; at < ids.size(); at += at_once) {
