@@ -126,6 +126,7 @@ void Instance::open() {
     options.transaction_pooler = own.transaction_pooler;
     options.replicas = own.replicas;
     options.replica_lag = own.replica_lag;
+    options.replica_timeout = own.replica_timeout;
     db_ = db::open_postgres(std::move(options));
     return;
   }

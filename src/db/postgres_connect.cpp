@@ -39,15 +39,22 @@ struct Parsed {
   std::string host, port, database, options;
 };
 
-Parsed parse_url(const std::string& url) {
-  Parsed parsed;
+constexpr std::string_view right_url = "postgres://user:password@host:5432/database";
+
+/// Null if it is malformed; why is not asked: the reason may quote the password.
+PQconninfoOption* take_apart(const std::string& url) {
   char* message = nullptr;
   PQconninfoOption* const all = PQconninfoParse(url.c_str(), &message);
+  PQfreemem(message);
+  return all;
+}
+
+Parsed parse_url(const std::string& url) {
+  Parsed parsed;
+  PQconninfoOption* const all = take_apart(url);
   if (!all) {
-    PQfreemem(message);  // may quote the password
     throw Error(ErrorKind::configuration,
-                "the database's URL is malformed; it must look like "
-                "postgres://user:password@host:5432/database");
+                fmt::format("the database's URL is malformed; it must look like {}", right_url));
   }
   for (const PQconninfoOption* each = all; each->keyword; ++each) {
     if (!each->val) continue;
@@ -217,3 +224,15 @@ ConnectionHandle Address::connect_blocking(const std::atomic<bool>& stop) const 
 }
 
 }  // namespace mpf::db::postgres
+
+namespace mpf::db {
+
+std::optional<std::string> wrong_postgres_url(const Secret& url) {
+  const std::string& text = url.reveal();
+  PQconninfoOption* const all = postgres::take_apart(text);
+  PQconninfoFree(all);
+  if (all && (text.starts_with("postgres://") || text.starts_with("postgresql://"))) return {};
+  return std::string(postgres::right_url);
+}
+
+}  // namespace mpf::db

@@ -145,6 +145,52 @@ TEST_CASE("secrets never appear in messages") {
   CHECK(problems_of(options).size() == 2);
 }
 
+namespace {
+
+struct Servers {
+  std::vector<Secret> keys;
+  std::map<std::string, Secret> named;
+  std::int64_t shards = 1;
+  static std::optional<std::string> wrong_shards(const std::int64_t& shards) {
+    if (shards % 2 == 0 || shards == 1) return {};
+    return "must be even, or 1";
+  }
+  static constexpr auto describe() {
+    return mpf::describe(field<&Servers::keys>(), field<&Servers::named>(),
+                         field<&Servers::shards>(config::max(99), config::check(wrong_shards)));
+  }
+};
+
+std::vector<std::string> problems_of_servers(const std::string& yaml) {
+  Configuration::Options options;
+  options.sources = {source({{"shared.yaml", yaml}})};
+  auto configuration = Configuration::load(options);
+  configuration.section<Servers>("servers");
+  std::vector<std::string> texts;
+  try {
+    configuration.finish();
+  } catch (const ConfigurationError& error) {
+    for (const Problem& problem : error.problems()) texts.push_back(problem.to_string());
+  }
+  return texts;
+}
+
+}  // namespace
+
+TEST_CASE("secrets of lists and maps appear in no message either") {
+  CHECK(problems_of_servers("servers: {keys: hush, named: hush}") ==
+        std::vector<std::string>{"shared.yaml:1:17: servers.keys: expected a list",
+                                 "shared.yaml:1:30: servers.named: expected a map"});
+}
+
+TEST_CASE("a check of the struct's own says what is wrong, after the limits") {
+  CHECK(problems_of_servers("servers: {shards: 4}").empty());
+  CHECK(problems_of_servers("servers: {shards: 7}") ==
+        std::vector<std::string>{"shared.yaml:1:19: servers.shards: must be even, or 1"});
+  CHECK(problems_of_servers("servers: {shards: 101}") ==
+        std::vector<std::string>{"shared.yaml:1:19: servers.shards: must be at most 99"});
+}
+
 TEST_CASE("an empty secret is a missing one") {
   Configuration::Options options;
   options.environment = {{"MPF_CONTENT__ITEM__KEY", " "}};

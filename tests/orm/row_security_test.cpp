@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/leak_check.hpp>
@@ -16,12 +18,12 @@ namespace {
 
 /// Tables behind the wall, with two sites of two providers.
 struct Walled {
-  std::unique_ptr<db::Database> db =
-      orm::with_row_security(db::open_postgres(Postgres::shared().fresh()), {.role = "tenant_of_tests"});
+  std::unique_ptr<db::Database> db;
   Provider first, second;
   Site acme, globex;
 
-  Walled() {
+  explicit Walled(const db::PostgresOptions& options = Postgres::shared().fresh())
+      : db(orm::with_row_security(db::open_postgres(options), {.role = "tenant_of_tests"})) {
     for (const orm::Table* table :
          {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
           &orm::table_of<Article>(), &orm::table_of<Template>(), &orm::table_of<Page>()}) {
@@ -77,6 +79,61 @@ TEST_CASE("behind the wall SQL by hand sees and changes no more than its scope")
       CHECK(number_from(*world.db, count) == 101);
       CHECK(number_from(acme.db(), count) == 1);
     });
+  });
+}
+
+TEST_CASE("the wall stands on a replica too, for what is read from there") {
+  fiber::run([] {
+    Postgres server;
+    auto options = server.options();
+    const std::uint16_t port = server.add_replica();
+    options.replicas = {Secret("postgres://postgres@127.0.0.1:" + std::to_string(port) + "/postgres")};
+    options.replica_lag = std::chrono::minutes(5);
+    std::unique_ptr<Walled> world;
+    fiber::spawn([&] {  // of a request that writes
+      world = std::make_unique<Walled>(options);
+      world->scope(world->acme).insert(User{.email = "ann@acme.test"});
+      std::vector<User> many(100);
+      for (std::size_t i = 0; i < many.size(); ++i) many[i].email = std::to_string(i);
+      world->scope(world->globex).insert_many(many);
+    })
+        .get();
+    const auto acme = world->scope(world->acme);
+    const auto globex = world->scope(world->globex);
+    db::Statement count{"SELECT count(*) FROM \"user\" WHERE pg_is_in_recovery()", {}};
+    count.replica = true;
+    const auto counted = [&](db::Database& db) {
+      std::int64_t rows = -1;
+      db.execute(count, [&](const db::Row& row) { rows = row.integer(0); });
+      return rows;
+    };
+    {  // until the replica has it all
+      const fiber::DeadlineScope limit(std::chrono::seconds(60));
+      const auto there = [&] {
+        db::Statement asked{"SELECT count(*) FROM pg_class WHERE relname = 'user' AND pg_is_in_recovery()",
+                            {}};
+        asked.replica = true;
+        std::int64_t tables = 0;
+        world->db->execute(asked, [&](const db::Row& row) { tables = row.integer(0); });
+        return tables == 1 && counted(globex.db()) == 100;
+      };
+      while (!there()) fiber::checkpoint();
+    }
+    // What only the primary has tells where the rest comes from.
+    server.psql_at(port, "SELECT pg_wal_replay_pause()");
+    fiber::spawn([&] { acme.insert(User{.email = "new@acme.test"}); }).get();
+    CHECK(acme.query<User>().count() == 2);
+    const auto query = acme.query<User>().from_replica();
+    CHECK(query.count() == 1);
+    CHECK(query.all().size() == 1);
+    std::size_t streamed = 0;
+    query.each([&](const User&) { ++streamed; });
+    CHECK(streamed == 1);
+    CHECK(counted(acme.db()) == 1);
+    CHECK(counted(globex.db()) == 100);
+    CHECK(counted(orm::ProviderScope(*world->db, world->first.id).db()) == 1);
+    acme.transaction([&] { CHECK(query.count() == 2); });
+    server.psql_at(port, "SELECT pg_wal_replay_resume()");
   });
 }
 

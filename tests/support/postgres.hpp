@@ -159,6 +159,11 @@ class Postgres {
     return text;
   }
 
+  /// The same on a replica, as one statement of the database "postgres".
+  std::string psql_at(std::uint16_t replica, const std::string& sql) {
+    return psql("postgres", "\\connect - - - " + std::to_string(replica) + "\n" + sql);
+  }
+
   static std::uint16_t free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,11 @@ struct HttpSettings {
   }
 };
 
+namespace app::detail {
+std::optional<std::string> wrong_database_url(const Secret& url);
+std::optional<std::string> wrong_replicas(const std::vector<Secret>& urls);
+}  // namespace app::detail
+
 /// Section "database".
 struct DatabaseSettings {
   Secret url;
@@ -87,13 +93,15 @@ struct DatabaseSettings {
   bool transaction_pooler = false;
   std::vector<Secret> replicas;
   std::chrono::milliseconds replica_lag{2'000};
+  std::chrono::milliseconds replica_timeout{3'000};
 
   static constexpr auto describe() {
     using config::help;
     return mpf::describe(
         field<&DatabaseSettings::url>(
             help("sqlite:PATH or postgres://user:password@host:port/database; default: the environment's "
-                 "DATABASE_URL, else the file")),
+                 "DATABASE_URL, else the file"),
+            config::check(app::detail::wrong_database_url)),
         field<&DatabaseSettings::pipelines>(
             help("PostgreSQL: connections of each loop for statements outside of transactions"),
             config::min(1), config::max(100)),
@@ -105,9 +113,14 @@ struct DatabaseSettings {
         field<&DatabaseSettings::transaction_pooler>(
             help("PostgreSQL is reached through PgBouncer that pools by transaction")),
         field<&DatabaseSettings::replicas>(
-            help("PostgreSQL: URLs of servers that follow it, for reads that may lag")),
+            help("PostgreSQL: URLs of servers that follow it, for reads that may lag"),
+            config::check(app::detail::wrong_replicas)),
         field<&DatabaseSettings::replica_lag>(
-            help("PostgreSQL: how far behind a replica may be and still be read from")),
+            help("PostgreSQL: how far behind a replica may be and still be read from"),
+            config::min(std::chrono::milliseconds(1))),
+        field<&DatabaseSettings::replica_timeout>(
+            help("PostgreSQL: a replica that gives no answer for so long is taken for gone"),
+            config::min(std::chrono::milliseconds(1))),
         field<&DatabaseSettings::file>(
             help("SQLite file; default: <application name>.db in the data folder")),
         field<&DatabaseSettings::busy_timeout>(help("wait for another process that writes")),

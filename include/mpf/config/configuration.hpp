@@ -172,6 +172,10 @@ class Configuration {
   static void check(const Max<Limit>& max, const T& value, Complaint& complaint) {
     if (value > max.value) complaint = "must be at most " + detail::print_any(max.value);
   }
+  template <class T>
+  static void check(const Check<T>& rule, const T& value, Complaint& complaint) {
+    if (!complaint) complaint = rule.complaint(value);
+  }
 
   std::unique_ptr<Impl> impl_;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 /// Options for the fields of settings structs:
@@ -42,6 +44,17 @@ struct Max {
 template <class T>
 constexpr Max<T> max(T value) {
   return {value};
+}
+
+template <class T>
+struct Check {
+  std::optional<std::string> (*complaint)(const T& value);
+};
+/// What else may be wrong with a value: `complaint` says so ("must be a power of two"), or gives nothing. It
+/// must not quote secrets.
+template <class T>
+constexpr Check<T> check(std::optional<std::string> (*complaint)(const T& value)) {
+  return {complaint};
 }
 
 struct Required {};

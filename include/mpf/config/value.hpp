@@ -109,7 +109,9 @@ Complaint read_any(const Value& value, T& into) {
     return read_any(value, into.emplace());
   } else if constexpr (Map<T>) {
     std::vector<Value> items;
-    if (auto complaint = as_map(value, items)) return complaint;
+    if (auto complaint = as_map(value, items)) {
+      return std::is_same_v<typename T::mapped_type, Secret> ? "expected a map" : complaint;
+    }
     T map;
     for (const Value& item : items) {
       if (auto complaint = read_any(item, map[item.key])) return item.key + ": " + *complaint;
@@ -118,7 +120,9 @@ Complaint read_any(const Value& value, T& into) {
     return {};
   } else if constexpr (List<T>) {
     std::vector<Value> items;
-    if (auto complaint = as_list(value, items)) return complaint;
+    if (auto complaint = as_list(value, items)) {
+      return std::is_same_v<typename T::value_type, Secret> ? "expected a list" : complaint;
+    }
     T list;
     for (std::size_t i = 0; i < items.size(); ++i) {
       typename T::value_type item{};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ struct PostgresOptions {
   /// statements are prepared, and the limits above are those that the server's roles or databases set.
   bool transaction_pooler = false;
 };
+
+/// What a server's URL must look like, if this one does not; it is not quoted.
+std::optional<std::string> wrong_postgres_url(const Secret& url);
 
 /// Opens a PostgreSQL database (15 or later) and checks that it answers. To be called in a fiber; the
 /// database is then used from any fiber or thread, and destroyed before its runtime.
