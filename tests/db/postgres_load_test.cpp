@@ -91,30 +91,6 @@ TEST_CASE("postgres: a late or cancelled fiber has its statement cancelled on th
       {.loops = 1});
 }
 
-TEST_CASE("postgres: a late write leaves nothing, or counts") {
-  fiber::run([] {
-    const ItemDatabase world(db::Dialect::postgres);
-    try {
-      const fiber::DeadlineScope limit(20ms);
-      world.db.execute(write(
-          "INSERT INTO item (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "
-          "'n' || i FROM n"));
-      FAIL("it ended");
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::timeout);
-    }
-    CHECK(world.count() == 0);
-    CHECK(active(world.db) == 0);
-    CHECK(error_of([&] {
-            const fiber::DeadlineScope limit(20ms);
-            world.db.execute_script("SELECT pg_sleep(60)");
-          }).kind() == ErrorKind::timeout);
-    CHECK(active(world.db) == 0);
-    world.add("next");
-    CHECK(world.count() == 1);
-  });
-}
-
 TEST_CASE("postgres: the server's own limits are typed errors") {
   fiber::run([] {
     auto options = Postgres::shared().fresh();

@@ -64,42 +64,6 @@ TEST_CASE("a long read lets the others of its loop run") {
       {.loops = 1});
 }
 
-TEST_CASE("a long read ends with its fiber's deadline, and with its fiber") {
-  fiber::run([] {
-    const ItemDatabase world;
-    try {
-      const fiber::DeadlineScope limit(20ms);
-      number(world.db, endless_query);
-      FAIL("it ended");
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::timeout);
-    }
-    auto reader = fiber::spawn([&] { number(world.db, endless_query); });
-    fiber::yield();
-    reader.cancel();
-    CHECK_THROWS_AS(reader.get(), fiber::Cancelled);
-    CHECK(number(world.db, "SELECT 7") == 7);
-  });
-}
-
-TEST_CASE("a long write ends with its fiber's deadline and leaves nothing") {
-  fiber::run([] {
-    const ItemDatabase world;
-    try {
-      const fiber::DeadlineScope limit(20ms);
-      world.db.execute(
-          write("INSERT INTO item (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
-                "FROM n) SELECT 'n' || i FROM n"));
-      FAIL("it ended");
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::timeout);
-    }
-    CHECK(world.count() == 0);
-    world.add("next");
-    CHECK(world.count() == 1);
-  });
-}
-
 TEST_CASE("readers of all loops run beside the writer, more of them than connections") {
   fiber::run(
       [] {
