@@ -40,6 +40,7 @@ std::string url_of(std::uint16_t port) {
 void set_profile(TestApplication& app, const std::string& settings) {
   std::ofstream(app.folder() / "mine.yaml") << "database:\n  " << settings << "\n";
   app.options.profile = "mine";
+  app.options.overrides["application.auto_migrate"] = "true";
   app.options.profile_folder = app.folder().path();
 }
 
@@ -160,7 +161,6 @@ TEST_CASE("postgres: a replica that gives no answer within database.replica_time
   CHECK(app.browser().get("/by-replica").body == "no");
   CHECK(app.browser().get("/hosts").body == "1 1 1");
   CHECK(std::chrono::steady_clock::now() - began < 10s);
-  CHECK(app.logger->contains("it has not answered for 400 ms"));
   gate.swallow(false);
   CHECK(comes(app, "/by-replica", "yes"));
 }
