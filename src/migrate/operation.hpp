@@ -121,11 +121,10 @@ struct CallFunction {
 
 /// One of them. A variant, for std::visit(), std::get_if() and the like; what copies, moves and destroys it
 /// is compiled once, in operation.cpp.
-class Operation
-    : public std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable, AlterRowSecurity,
-                          AddColumn, DropColumn, AlterColumn, RenameColumn, ExpandColumn, ContractColumn,
-                          CreateIndex, DropIndex, RenameIndex, AddCheck, DropCheck, RunSql, Backfill,
-                          CallFunction> {
+class Operation : public std::variant<CreateTable, DropTable, RenameTable, MoveTable, AlterTable,
+                                      AlterRowSecurity, AddColumn, DropColumn, AlterColumn, RenameColumn,
+                                      ExpandColumn, ContractColumn, CreateIndex, DropIndex, RenameIndex,
+                                      AddCheck, DropCheck, RunSql, Backfill, CallFunction> {
  public:
   template <class Kind>
     requires(std::constructible_from<variant, std::in_place_type_t<Kind>, Kind>)
