@@ -67,6 +67,7 @@ Replica::Replica(fiber::Runtime& runtime, const PostgresOptions& options, const 
     : options_(options_for_reads(options)),
       look_options_(options_for_looks(options)),
       home_(*fiber::Loop::current()),
+      logger_(telemetry::current_logger()),
       primary_(std::move(primary)),
       pools_(runtime, options_, Address(*options_, url)),
       looks_(runtime, look_options_, Address(*look_options_, url)) {}
@@ -85,6 +86,7 @@ void Replica::look_after() {
 }
 
 void Replica::look_on() {
+  const auto use = telemetry::use(logger_);
   for (;;) {
     while (asked_.exchange(false) || reading_ > 0) {
       try {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <mpf/fiber/sync.hpp>
+#include <mpf/telemetry/logger.hpp>
 
 #include "db/postgres_pools.hpp"
 
@@ -71,6 +72,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   const std::shared_ptr<const PostgresOptions> options_;  ///< of its connections for reads
   const std::shared_ptr<const PostgresOptions> look_options_;
   fiber::Loop& home_;
+  const std::shared_ptr<telemetry::Logger> logger_;  ///< of who opened the database
   const std::shared_ptr<LoopPool> primary_;
   ServerPools pools_;
   ServerPools looks_;  ///< one connection, which no read can keep busy

@@ -161,6 +161,7 @@ TEST_CASE("postgres: a replica that gives no answer within database.replica_time
   CHECK(app.browser().get("/by-replica").body == "no");
   CHECK(app.browser().get("/hosts").body == "1 1 1");
   CHECK(std::chrono::steady_clock::now() - began < 10s);
+  CHECK(app.logger->contains("it has not answered for 400 ms"));
   gate.swallow(false);
   CHECK(comes(app, "/by-replica", "yes"));
 }
