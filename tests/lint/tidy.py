@@ -21,6 +21,7 @@ TIDY = "clang-tidy-16"
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--build", type=pathlib.Path, required=True)
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
+parser.add_argument("sources", nargs="*", type=pathlib.Path, help="only these (default: all)")
 options = parser.parse_args()
 
 commands = json.loads((options.build / "compile_commands.json").read_text())
@@ -31,6 +32,10 @@ for entry in commands:
         continue
     if path.relative_to(ROOT).parts[0] in ("src", "reference_app", "examples") and not path.stem.endswith("_test"):
         ours[path] = entry.get("command", "")
+
+if options.sources:
+    wanted = {source.resolve() for source in options.sources}
+    ours = {path: command for path, command in ours.items() if path in wanted}
 
 INCLUDE = re.compile(rb'^\s*#\s*include\s*(?:<(mpf/[^>]+)>|"([^"]+)")', re.MULTILINE)
 texts = {}
