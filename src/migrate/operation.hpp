@@ -127,7 +127,8 @@ class Operation : public std::variant<CreateTable, DropTable, RenameTable, MoveT
                                       AddCheck, DropCheck, RunSql, Backfill, CallFunction> {
  public:
   template <class Kind>
-    requires(std::constructible_from<variant, std::in_place_type_t<Kind>, Kind>)
+    requires(!std::same_as<Kind, Operation> &&
+             std::constructible_from<variant, std::in_place_type_t<Kind>, Kind>)
   Operation(Kind kind)
       : variant(std::in_place_type<Kind>, std::move(kind)) {}  // NOLINT(google-explicit-constructor)
   Operation(const Operation& other);
