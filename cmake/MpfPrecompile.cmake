@@ -7,8 +7,10 @@ set(mpf_precompiled_standard
   <functional> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <system_error> <tuple>
   <type_traits> <unordered_map> <utility> <variant> <vector>)
 set(mpf_precompiled_models ${mpf_precompiled_standard} <mpf/base/json.hpp> <mpf/orm/model.hpp> <mpf/orm/query.hpp>)
+set(mpf_precompiled_application ${mpf_precompiled_models} <mpf/app/application.hpp> <mpf/app/setup.hpp>)
 set(mpf_precompiled_standard_test ${mpf_precompiled_standard} <doctest/doctest.h>)
 set(mpf_precompiled_models_test ${mpf_precompiled_models} <doctest/doctest.h>)
+set(mpf_precompiled_application_test ${mpf_precompiled_application} <doctest/doctest.h>)
 
 # mpf_precompile(TARGET KIND): KIND is one of the lists above.
 #   A test has flags of its own, so that it cannot share what libraries use.
@@ -26,6 +28,9 @@ function(mpf_precompile target kind)
     target_compile_features(${shared} PUBLIC cxx_std_20)
     target_include_directories(${shared} PRIVATE ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(${shared} PRIVATE mpf_warnings)
+    if(kind MATCHES "^application")
+      target_link_libraries(${shared} PRIVATE fmt::fmt)  # its headers include fmt's
+    endif()
     if(kind MATCHES "_test$")
       mpf_flags_of_tests(${shared})
       # As programs are compiled, unlike libraries.
