@@ -36,26 +36,6 @@ std::vector<orm::Table> history(const test::Modules& modules) {
   return {a, b};
 }
 
-/// The exit status of a process that runs body in a fiber.
-int in_process(const std::function<void()>& body) {
-  const auto child = ::fork();
-  if (child == 0) {
-    int code = 0;
-    try {
-      test::run(body);
-    } catch (const std::exception& e) {
-      (void)!::write(2, e.what(), std::string(e.what()).size());
-      code = 1;
-    }
-    ::_exit(code);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status;
-}
-
-bool was_killed(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
-
 }  // namespace
 
 TEST_CASE("killed before any write, apply goes on from there") {
@@ -66,7 +46,7 @@ TEST_CASE("killed before any write, apply goes on from there") {
   for (bool more = true; more; ++points) {
     CAPTURE(points);
     const auto name = "db" + std::to_string(points);
-    more = was_killed(in_process([&] {
+    more = test::was_killed(test::in_process([&] {
       test::KillingDatabase database(modules.open(name), points);
       Migrator(&database, models()).apply();
     }));
@@ -95,7 +75,7 @@ TEST_CASE("killed before any write, rollback goes on from there, tables made ane
     CAPTURE(points);
     const auto name = "db" + std::to_string(points);
     std::filesystem::copy_file(modules.file("model"), modules.file(name));
-    more = was_killed(in_process([&] {
+    more = test::was_killed(test::in_process([&] {
       test::KillingDatabase database(modules.open(name), points);
       Migrator(&database, models()).rollback("m", "0003");
     }));

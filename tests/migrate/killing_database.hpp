@@ -71,17 +71,13 @@ class KillingDatabase final : public db::Database {
   int writes_;
 };
 
-/// Runs the body in a process of its own that is killed before a write; whether it was.
-inline bool killed_at(const db::PostgresOptions& options, int writes,
-                      const std::function<void(db::Database&)>& body) {
+/// The exit status of a process that runs body in a fiber.
+inline int in_process(const std::function<void()>& body) {
   const auto child = ::fork();
   if (child == 0) {
     int code = 0;
     try {
-      run([&] {
-        KillingDatabase database(db::open_postgres(options), writes);
-        body(database);
-      });
+      run(body);
     } catch (const std::exception& e) {
       (void)!::write(2, e.what(), std::string(e.what()).size());
       code = 1;
@@ -90,9 +86,20 @@ inline bool killed_at(const db::PostgresOptions& options, int writes,
   }
   int status = 0;
   ::waitpid(child, &status, 0);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  CHECK((killed || status == 0));
-  return killed;
+  return status;
+}
+
+inline bool was_killed(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
+
+/// Runs the body in a process of its own that is killed before a write; whether it was.
+inline bool killed_at(const db::PostgresOptions& options, int writes,
+                      const std::function<void(db::Database&)>& body) {
+  const int status = in_process([&] {
+    KillingDatabase database(db::open_postgres(options), writes);
+    body(database);
+  });
+  CHECK((was_killed(status) || status == 0));
+  return was_killed(status);
 }
 
 }  // namespace mpf::test
