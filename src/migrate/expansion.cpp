@@ -11,11 +11,6 @@
 namespace mpf::migrate {
 namespace {
 
-constexpr std::size_t longest_name = 63;
-
-/// An index of that name is there already, on the other column.
-std::string meanwhile(const std::string& index) { return ("mpf_next_" + index).substr(0, longest_name); }
-
 template <class Op>
 const Op* find_operation(const std::vector<Operation>& operations, const auto& wanted) {
   for (const auto& each : operations) {
@@ -180,12 +175,12 @@ class Expansion {
       // One that the new release knows nothing of must not be in its way.
       if (index.unique && !heir) return;
     } else {
-      next.name = meanwhile(index.name);
+      next.name = next_name(index.name);
       last_.emplace_back(RenameIndex{before_.name, next.name, index.name});
     }
     take_out<DropIndex>(of_name);
     take_out<CreateIndex>(of_name);
-    if (next.name == meanwhile(index.name)) operations_.emplace_back(CreateIndex{before_.name, next});
+    if (next.name == next_name(index.name)) operations_.emplace_back(CreateIndex{before_.name, next});
     first_.emplace_back(DropIndex{before_.name, index.name});
   }
 

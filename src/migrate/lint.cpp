@@ -50,9 +50,11 @@ class Linter {
   }
 
   bool is_made(const std::string& table) const { return made_.contains(table); }
-  bool is_indexed(const std::string& table, const std::string& column) const {
-    return std::ranges::any_of(before_->table(table).indexes,
-                               [&](const orm::Index& index) { return uses(index, column); });
+  /// Whether an index of the column is not simply one of its values.
+  bool is_computed_on(const std::string& table, const std::string& column) const {
+    return std::ranges::any_of(before_->table(table).indexes, [&](const orm::Index& index) {
+      return uses(index, column) && !sorts_by(index, column);
+    });
   }
 
   void check(const CreateTable& op) { made_.insert(op.table.name); }
@@ -97,10 +99,12 @@ class Linter {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "rename it at the same time (orm::renamed_from): `migrate make` keeps both columns the same then, "
           "until no older release runs any more, where the new type holds every value of the old one");
-    } else if (column->byte_order != op.column.byte_order && is_indexed(op.table, op.column.name)) {
+    } else if (column->byte_order != op.column.byte_order && is_computed_on(op.table, op.column.name)) {
       add("collation",
-          "PostgreSQL builds the indexes of the column anew, and nobody can write the table meanwhile",
-          "apply it while little is written, or drop large indexes before and create them after it", false);
+          "PostgreSQL builds the column's indexes with expressions or conditions anew, and nobody can write "
+          "the "
+          "table meanwhile",
+          "drop those indexes by 'drop_index' before it, and create them after it by 'create_index'");
     }
   }
   void check(const RenameColumn& op) {

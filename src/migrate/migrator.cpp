@@ -362,7 +362,7 @@ class Migrator::Impl {
     undoing_ = true;
     const auto records = checked_records(graph);
     undoing_ = false;
-    const auto chosen = graph.with_dependents({find_applied(graph, records, module, name)});
+    const auto chosen = graph.with_dependents({find_applied(graph, records, modules_, module, name)});
     State state;
     std::map<MigrationId, std::vector<LocatedOperation>> operations;
     for (const auto& migration : graph.migrations()) {
@@ -382,27 +382,6 @@ class Migrator::Impl {
       check_functions(result.back());
     }
     return result;
-  }
-
-  MigrationId find_applied(const Graph& graph, const History::Records& records, std::string_view module,
-                           std::string_view name) const {
-    require_module(modules_, module);
-    std::vector<MigrationId> matches;
-    for (const auto& migration : graph.migrations()) {
-      if (migration.id.module != module || !records.contains(migration.id)) continue;
-      if (migration.id.name == name) return migration.id;
-      if (migration.id.name.starts_with(name)) matches.push_back(migration.id);
-    }
-    const auto asked = std::string(module) + "/" + std::string(name);
-    if (matches.empty()) {
-      fail(ErrorKind::not_found, name.empty() ? "no migration of '" + std::string(module) + "' is applied"
-                                              : "no applied migration is called " + asked);
-    }
-    if (!name.empty() && matches.size() > 1) {
-      fail(ErrorKind::invalid,
-           asked + " may be " + matches[0].name + " or " + matches[1].name + "; say more of it");
-    }
-    return matches.back();
   }
 
   db::Database* const database_;

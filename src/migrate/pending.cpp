@@ -49,6 +49,28 @@ const Migration& find_one(const Graph& graph, const std::vector<ModuleModels>& m
   return *matches.front();
 }
 
+MigrationId find_applied(const Graph& graph, const History::Records& records,
+                         const std::vector<ModuleModels>& modules, std::string_view module,
+                         std::string_view name) {
+  require_module(modules, module);
+  std::vector<MigrationId> matches;
+  for (const auto& migration : graph.migrations()) {
+    if (migration.id.module != module || !records.contains(migration.id)) continue;
+    if (migration.id.name == name) return migration.id;
+    if (migration.id.name.starts_with(name)) matches.push_back(migration.id);
+  }
+  const auto asked = std::string(module) + "/" + std::string(name);
+  if (matches.empty()) {
+    fail(ErrorKind::not_found, name.empty() ? "no migration of '" + std::string(module) + "' is applied"
+                                            : "no applied migration is called " + asked);
+  }
+  if (!name.empty() && matches.size() > 1) {
+    fail(ErrorKind::invalid,
+         asked + " may be " + matches[0].name + " or " + matches[1].name + "; say more of it");
+  }
+  return matches.back();
+}
+
 Pending find_pending(const Graph& graph, const History::Records& records,
                      const std::vector<ModuleModels>& modules, db::Dialect dialect,
                      const ApplyOptions& options) {

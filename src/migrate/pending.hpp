@@ -31,4 +31,9 @@ void require_module(const std::vector<ModuleModels>& modules, std::string_view m
 const Migration& find_one(const Graph& graph, const std::vector<ModuleModels>& modules,
                           std::string_view module, std::string_view name);
 
+/// The same among those applied; without a name, the module's last one.
+MigrationId find_applied(const Graph& graph, const History::Records& records,
+                         const std::vector<ModuleModels>& modules, std::string_view module,
+                         std::string_view name);
+
 }  // namespace mpf::migrate

@@ -87,6 +87,7 @@ class PostgresRenderer final : public Renderer {
     state_.apply(operation, module);
     const auto& after = op.column;
     const bool live = is_live(op.table);
+    if (live && sorts_anew(before, after)) build_sorted(op.table, after);
     if (live) next_phase();  // rows are counted before any lock is taken
     guard_values(op.table, before, after);
     guard_tenant(op.table, before, after);
@@ -120,12 +121,15 @@ class PostgresRenderer final : public Renderer {
         if (security && uses(entry.table, *security, op.table, after.name)) secured.push_back(entry.table);
       }
       for (const auto& each : secured) unsecure(each);
+      const bool swaps = live && sorts_anew(before, after);
+      if (swaps) drop_unsorted(op.table, after.name);
       if (!old_default.empty()) sql(change + "DROP DEFAULT");
       sql(change + "TYPE " + new_type + std::string(ddl::collation(after, postgres)) + " USING " +
           conversion(ddl::quote(after.name), before, after, postgres).value);
       if (!new_default.empty()) sql(change + "SET DEFAULT " + new_default);
       for (const auto& each : generated) add_with_rules(op.table, each);
       for (const auto& each : secured) secure(each);
+      if (swaps) rename_sorted(op.table, after.name);
     } else if (old_default != new_default) {
       sql(change + (new_default.empty() ? "DROP DEFAULT" : "SET DEFAULT " + new_default));
     }
@@ -215,9 +219,7 @@ class PostgresRenderer final : public Renderer {
     state_.apply(operation, module);
     auto text = ddl::create_index(state_.table(op.table), op.index, postgres);
     if (!is_live(op.table)) return sql(std::move(text));
-    constexpr std::string_view before = "INDEX ";
-    text.insert(text.find(before) + before.size(), "CONCURRENTLY ");
-    apart(Step::Kind::build_index, text + ";", op.index.name);
+    apart(Step::Kind::build_index, concurrently(std::move(text)) + ";", op.index.name);
   }
   void render(const DropIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
@@ -299,6 +301,43 @@ class PostgresRenderer final : public Renderer {
     if (column.references) {
       add_rule(table, ddl::reference_name(table, column), ddl::foreign_key(column, postgres));
     }
+  }
+
+  /// Whether the column's text is put into another order, by which its indexes go.
+  static bool sorts_anew(const orm::Column& before, const orm::Column& after) {
+    return before.byte_order != after.byte_order &&
+           ddl::type_name(before, postgres) == ddl::type_name(after, postgres);
+  }
+
+  /// Indexes in the new order, made while others write. PostgreSQL finds them right when the column gets that
+  /// order, and does not make them again.
+  void build_sorted(const std::string& table, const orm::Column& after) {
+    const auto name = ddl::quote(after.name);
+    const std::string order = after.byte_order ? " COLLATE \"C\"" : " COLLATE \"default\"";
+    for (auto index : state_.table(table).indexes) {
+      if (!sorts_by(index, after.name)) continue;
+      index.name = next_name(index.name);
+      auto text = concurrently(ddl::create_index(state_.table(table), index, postgres));
+      const auto at = text.find(name, text.find(" ("));
+      text.insert(at + name.size(), order);
+      apart(Step::Kind::build_index, text + ";", index.name);
+    }
+  }
+  void drop_unsorted(const std::string& table, const std::string& column) {
+    for (const auto& index : state_.table(table).indexes) {
+      if (sorts_by(index, column)) sql("DROP INDEX " + ddl::quote(index.name));
+    }
+  }
+  void rename_sorted(const std::string& table, const std::string& column) {
+    for (const auto& index : state_.table(table).indexes) {
+      if (!sorts_by(index, column)) continue;
+      sql("ALTER INDEX " + ddl::quote(next_name(index.name)) + " RENAME TO " + ddl::quote(index.name));
+    }
+  }
+
+  static std::string concurrently(std::string text) {
+    constexpr std::string_view before = "INDEX ";
+    return text.insert(text.find(before) + before.size(), "CONCURRENTLY ");
   }
 
   /// Refuses to begin where a value has no place in the new column. A cast that fails says so itself.

@@ -11,6 +11,17 @@ namespace mpf::migrate {
 namespace ddl = orm::ddl;
 using db::Dialect;
 
+std::string next_name(const std::string& index) {
+  constexpr std::size_t longest = 63;
+  return ("mpf_next_" + index).substr(0, longest);
+}
+
+bool sorts_by(const orm::Index& index, const std::string& column) {
+  return std::ranges::find(index.columns, column) != index.columns.end() &&
+         index.method == orm::IndexMethod::btree && !(index.where && mentions(*index.where, column)) &&
+         index.expressions.empty();
+}
+
 bool needs_value(const orm::Column& column) {
   return !column.nullable && !column.default_value && !column.computed_default && !column.generated;
 }

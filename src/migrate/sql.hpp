@@ -86,6 +86,12 @@ bool convertible(const orm::Column& from, const orm::Column& to) noexcept;
 /// Whether every value of the one column has its own place in the other: none is refused, none is rounded.
 bool keeps_all(const orm::Column& from, const orm::Column& to) noexcept;
 
+/// What an index is called while another one still has its name.
+std::string next_name(const std::string& index);
+
+/// Whether the order of the column's text is that of the index, and no expression is made of it.
+bool sorts_by(const orm::Index& index, const std::string& column);
+
 /// SQL for a value `name` of one type as another, and a condition true for values that cannot be kept.
 struct Conversion {
   std::string value;
