@@ -50,12 +50,6 @@ class Linter {
   }
 
   bool is_made(const std::string& table) const { return made_.contains(table); }
-  /// Whether an index of the column is not simply one of its values.
-  bool is_computed_on(const std::string& table, const std::string& column) const {
-    return std::ranges::any_of(before_->table(table).indexes, [&](const orm::Index& index) {
-      return uses(index, column) && !sorts_by(index, column);
-    });
-  }
 
   void check(const CreateTable& op) { made_.insert(op.table.name); }
   void check(const DropTable& op) {
@@ -99,12 +93,28 @@ class Linter {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "rename it at the same time (orm::renamed_from): `migrate make` keeps both columns the same then, "
           "until no older release runs any more, where the new type holds every value of the old one");
-    } else if (column->byte_order != op.column.byte_order && is_computed_on(op.table, op.column.name)) {
+    } else if (column->byte_order != op.column.byte_order) {
+      check_order(op);
+    }
+  }
+  /// Indexes by the column's values are built beforehand; what is made of them is not.
+  void check_order(const AlterColumn& op) {
+    const auto& table = before_->table(op.table);
+    const auto& name = op.column.name;
+    if (std::ranges::any_of(table.indexes, [&](const orm::Index& index) {
+          return uses(index, name) && !sorts_by(index, name);
+        })) {
       add("collation",
           "PostgreSQL builds the column's indexes with expressions or conditions anew, and nobody can write "
-          "the "
-          "table meanwhile",
+          "the table meanwhile",
           "drop those indexes by 'drop_index' before it, and create them after it by 'create_index'");
+    }
+    if (std::ranges::any_of(table.columns, [&](const orm::Column& column) {
+          return column.generated && mentions(*column.generated, name);
+        })) {
+      add("collation",
+          "columns are generated from this one, and PostgreSQL writes the whole table anew for them",
+          "drop the generated columns a release before, and add what replaces them after it");
     }
   }
   void check(const RenameColumn& op) {

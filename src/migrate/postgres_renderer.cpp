@@ -100,9 +100,13 @@ class PostgresRenderer final : public Renderer {
         return c.name == check.name && c.condition == check.condition;
       });
     };
+    const bool swaps = live && sorts_anew(before, after);
     for (const auto& check : old_checks) {
-      if (!is_in(new_checks, check)) sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(check.name));
+      if (swaps || !is_in(new_checks, check)) {
+        sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(check.name));
+      }
     }
+    if (swaps) drop_rules(op.table, after.name);
     const bool refers_anew = before.references != after.references;
     if (refers_anew && before.references) {
       sql(alter(op.table) + "DROP CONSTRAINT " + ddl::quote(ddl::reference_name(op.table, before)));
@@ -121,7 +125,6 @@ class PostgresRenderer final : public Renderer {
         if (security && uses(entry.table, *security, op.table, after.name)) secured.push_back(entry.table);
       }
       for (const auto& each : secured) unsecure(each);
-      const bool swaps = live && sorts_anew(before, after);
       if (swaps) drop_unsorted(op.table, after.name);
       if (!old_default.empty()) sql(change + "DROP DEFAULT");
       sql(change + "TYPE " + new_type + std::string(ddl::collation(after, postgres)) + " USING " +
@@ -136,8 +139,11 @@ class PostgresRenderer final : public Renderer {
     const auto name = ddl::quote(after.name);
     if (!before.nullable && after.nullable) sql(change + "DROP NOT NULL");
     for (const auto& check : new_checks) {
-      if (!is_in(old_checks, check)) add_rule(op.table, check.name, "CHECK (" + check.condition + ")");
+      if (swaps || !is_in(old_checks, check)) {
+        add_rule(op.table, check.name, "CHECK (" + check.condition + ")");
+      }
     }
+    if (swaps) add_rules(op.table, after.name);
     if (refers_anew && after.references) {
       add_rule(op.table, ddl::reference_name(op.table, after), ddl::foreign_key(after, postgres));
     }
@@ -332,6 +338,21 @@ class PostgresRenderer final : public Renderer {
     for (const auto& index : state_.table(table).indexes) {
       if (!sorts_by(index, column)) continue;
       sql("ALTER INDEX " + ddl::quote(next_name(index.name)) + " RENAME TO " + ddl::quote(index.name));
+    }
+  }
+
+  /// PostgreSQL would look at all rows again, with the table locked, for rules that read the column: they go
+  /// before it and come again after it, validated while others write.
+  void drop_rules(const std::string& table, const std::string& column) {
+    for (const auto& check : state_.table(table).checks) {
+      if (!mentions(check.condition, column)) continue;
+      sql(alter(table) + "DROP CONSTRAINT " + ddl::quote(check.name));
+    }
+  }
+  void add_rules(const std::string& table, const std::string& column) {
+    for (const auto& check : state_.table(table).checks) {
+      if (!mentions(check.condition, column)) continue;
+      add_rule(table, check.name, "CHECK (" + check.condition.of(postgres) + ")");
     }
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <mpf/base/hash.hpp>
+
 #include "migrate/renderer.hpp"
 #include "orm/ddl.hpp"
 
@@ -13,7 +15,10 @@ using db::Dialect;
 
 std::string next_name(const std::string& index) {
   constexpr std::size_t longest = 63;
-  return ("mpf_next_" + index).substr(0, longest);
+  constexpr std::size_t told_digits = 16;
+  const auto name = "mpf_next_" + index;
+  if (name.size() <= longest) return name;
+  return name.substr(0, longest - told_digits) + sha256(index).substr(0, told_digits);
 }
 
 bool sorts_by(const orm::Index& index, const std::string& column) {

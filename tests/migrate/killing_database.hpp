@@ -15,6 +15,7 @@
 #include <mpf/db/postgres.hpp>
 
 #include "migrate/support.hpp"
+#include "support/postgres.hpp"
 
 namespace mpf::test {
 
@@ -100,6 +101,24 @@ inline bool killed_at(const db::PostgresOptions& options, int writes,
   });
   CHECK((was_killed(status) || status == 0));
   return was_killed(status);
+}
+
+/// Works on copies of a database, killed before each of the writes in turn; then `again` finds each copy as
+/// that left it. Returns how many there were.
+inline int killed_everywhere(const std::string& model, const std::function<void(db::Database&)>& work,
+                             const std::function<void(db::Database&)>& again) {
+  int points = 0;
+  for (bool more = true; more; ++points) {
+    CAPTURE(points);
+    db::PostgresOptions options;
+    run([&] { options = Postgres::shared().copy(model); });
+    more = killed_at(options, points, work);
+    run([&] {
+      again(*db::open_postgres(options));
+      Postgres::shared().drop(options.database);
+    });
+  }
+  return points;
 }
 
 }  // namespace mpf::test

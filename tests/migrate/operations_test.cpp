@@ -272,12 +272,6 @@ std::vector<orm::Table> all_of(const Models& models) {
   return result;
 }
 
-std::set<std::string> wanted(const Models& models, db::Dialect dialect) {
-  if (dialect == db::Dialect::sqlite) return test::catalog_of(all_of(models));
-  const test::FreshDatabase fresh(dialect);
-  return test::catalog_of(all_of(models), *fresh);
-}
-
 }  // namespace
 
 TEST_CASE("each kind of operation, there and back again, gives the same catalog and keeps the rows") {
@@ -305,7 +299,7 @@ TEST_CASE("each kind of operation, there and back again, gives the same catalog 
         }
         world.apply(after, each.safely);
         const auto changed = test::catalog(*world.database);
-        CHECK(changed == wanted(after, dialect));
+        CHECK(changed == test::wanted_catalog(all_of(after), dialect));
         CHECK(world.migrator(after).check().catalog.empty());
         if (!each.kept_meanwhile.empty()) CHECK(world.rows(each.kept_meanwhile) == rows);
         if (each.name == "sql" || each.name == "backfill" || each.name == "call") {

@@ -77,10 +77,7 @@ std::string model_database(const Changes& changes, bool applied) {
 
 std::set<std::string> wanted_catalog(const std::vector<orm::Table>& tables) {
   std::set<std::string> result;
-  test::run([&] {
-    const test::FreshDatabase fresh(db::Dialect::postgres);
-    result = test::catalog_of(tables, *fresh);
-  });
+  test::run([&] { result = test::wanted_catalog(tables, db::Dialect::postgres); });
   return result;
 }
 
@@ -116,53 +113,33 @@ TEST_CASE("tables that are used are changed step by step, forward and back, with
 TEST_CASE("killed before any write on PostgreSQL, apply goes on from there") {
   const Changes changes;
   changes.make();
-  const auto model = model_database(changes, false);
   const auto wanted = wanted_catalog(changes.after);
-  int points = 0;
-  for (bool more = true; more; ++points) {
-    CAPTURE(points);
-    db::PostgresOptions options;
-    test::run([&] { options = test::Postgres::shared().copy(model); });
-    more =
-        test::killed_at(options, points, [&](db::Database& database) { changes.migrator(database).apply(); });
-    test::run([&] {
-      {
-        const auto database = db::open_postgres(options);
-        changes.migrator(*database).apply();
-        CHECK(test::catalog(*database) == wanted);
-        CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
-        CHECK(test::number(*database, "SELECT count(*) FROM mpf_migration_progress") == 0);
-      }
-      test::Postgres::shared().drop(options.database);
-    });
-  }
+  const auto apply = [&](db::Database& database) { changes.migrator(database).apply(); };
+  const int points =
+      test::killed_everywhere(model_database(changes, false), apply, [&](db::Database& database) {
+        apply(database);
+        CHECK(test::catalog(database) == wanted);
+        CHECK(test::number(database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
+        CHECK(test::number(database, "SELECT count(*) FROM mpf_migration_progress") == 0);
+      });
   CHECK(points > 30);
 }
 
 TEST_CASE("killed before any write on PostgreSQL, rollback goes on from there") {
   const Changes changes;
   changes.make();
-  const auto model = model_database(changes, true);
   const auto wanted = wanted_catalog(changes.before);
-  int points = 0;
-  for (bool more = true; more; ++points) {
-    CAPTURE(points);
-    db::PostgresOptions options;
-    test::run([&] { options = test::Postgres::shared().copy(model); });
-    more = test::killed_at(options, points,
-                           [&](db::Database& database) { changes.migrator(database).rollback("m", "0002"); });
-    test::run([&] {
-      {
-        const auto database = db::open_postgres(options);
-        auto migrator = changes.migrator(*database);
-        if (migrator.show().at(1).state != migrate::MigrationState::pending) migrator.rollback("m", "0002");
-        CHECK(test::catalog(*database) == wanted);
-        CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
-        CHECK(migrator.pending().size() == 1);
-      }
-      test::Postgres::shared().drop(options.database);
-    });
-  }
+  const auto undo = [&](db::Database& database) {
+    auto migrator = changes.migrator(database);
+    if (migrator.show().at(1).state != migrate::MigrationState::pending) migrator.rollback("m", "0002");
+  };
+  const int points =
+      test::killed_everywhere(model_database(changes, true), undo, [&](db::Database& database) {
+        undo(database);
+        CHECK(test::catalog(database) == wanted);
+        CHECK(test::number(database, "SELECT count(*) FROM person") == rows);
+        CHECK(changes.migrator(database).pending().size() == 1);
+      });
   CHECK(points > 10);
 }
 
@@ -185,26 +162,16 @@ TEST_CASE("a killed apply goes on by its record alone: without it, rows are chan
                 "  - backfill: {table: t, set: {n: \"n + 1\"}, batch: 2, irreversible: true}\n");
   for (const bool forget : {false, true}) {
     CAPTURE(forget);
-    int points = 0;
     int wrong = 0;
-    for (bool more = true; more; ++points) {
-      db::PostgresOptions options;
-      test::run([&] { options = test::Postgres::shared().copy(model); });
-      more = test::killed_at(options, points,
-                             [&](db::Database& database) { Migrator(&database, models()).apply(); });
-      test::run([&] {
-        {
-          const auto database = db::open_postgres(options);
-          const bool recorded =
-              test::number(*database,
-                           "SELECT count(*) FROM pg_class WHERE relname = 'mpf_migration_progress'") > 0;
-          if (forget && recorded) database->execute_script("DELETE FROM mpf_migration_progress");
-          Migrator(database.get(), models()).apply();
-          if (test::number(*database, "SELECT count(*) FROM t WHERE n = 1") != 6) ++wrong;
-        }
-        test::Postgres::shared().drop(options.database);
-      });
-    }
+    const auto apply = [&](db::Database& database) { Migrator(&database, models()).apply(); };
+    const int points = test::killed_everywhere(model, apply, [&](db::Database& database) {
+      const bool recorded =
+          test::number(database, "SELECT count(*) FROM pg_class WHERE relname = 'mpf_migration_progress'") >
+          0;
+      if (forget && recorded) database.execute_script("DELETE FROM mpf_migration_progress");
+      apply(database);
+      if (test::number(database, "SELECT count(*) FROM t WHERE n = 1") != 6) ++wrong;
+    });
     CHECK(points > 6);
     CHECK((wrong > 0) == forget);
   }
@@ -332,57 +299,6 @@ TEST_CASE("what cannot be made safe is refused without a reason, on PostgreSQL o
       CHECK(migrator().apply().size() == 1);
     });
   }
-}
-
-TEST_CASE("text gets another order by indexes made beforehand, which are not made again") {
-  test::run([] {
-    const test::Modules modules;
-    const test::FreshDatabase database(db::Dialect::postgres);
-    auto table = test::table("t", {test::id_col(), test::col("name"), test::col("n", ColumnType::integer)},
-                             {test::index("t", {"name"}, true), test::index("t", {"n", "name"})});
-    table.indexes[1].descending = {"name"};
-    const auto migrator = [&] { return Migrator(&*database, {modules.models("m", {table})}); };
-    migrator().make();
-    migrator().apply();
-    database->execute_script("INSERT INTO t (name, n) SELECT 'r' || g, g FROM generate_series(1, 100) g");
-    const auto before = test::catalog(*database);
-    table.columns[1].byte_order = true;
-    const auto made = migrator().make();
-    CHECK(migrator().lint().empty());
-    auto sql = migrator().sql(made.at(0).id, db::Dialect::postgres);
-    CHECK(
-        test::contains(sql,
-                       "CREATE UNIQUE INDEX CONCURRENTLY \"mpf_next_t_name_key\" ON \"t\" (\"name\" COLLATE "
-                       "\"C\")"));
-    // Step by step: what lies on disk stays what it was when the names are changed.
-    const auto files = [&](const std::string& prefix) {
-      return test::texts(*database, "SELECT relfilenode::text FROM pg_class WHERE relname IN ('" + prefix +
-                                        "t_name_key', '" + prefix + "t_n_name_idx') ORDER BY relname");
-    };
-    const std::string next = "-- committed; then:\n";
-    for (auto end = sql.find(next); end != std::string::npos; end = sql.find(next)) {
-      database->execute_long(sql.substr(0, sql.rfind(';', end)));
-      sql.erase(0, end + next.size());
-    }
-    const auto built = files("mpf_next_");
-    CHECK(built.size() == 2);
-    database->execute_script(sql);
-    CHECK(files("") == built);
-    migrator().fake(made.at(0).id);
-    CHECK(migrator().check().catalog.empty());
-    migrator().rollback("m", "0002");
-    CHECK(test::catalog(*database) == before);
-    migrator().apply();
-    CHECK(migrator().check().catalog.empty());
-
-    // Where an index goes by more than the values, that is left to people.
-    table.indexes[0].where = orm::SqlText{"\"name\" <> ''", "\"name\" <> ''"};
-    migrator().make();
-    migrator().apply();
-    table.columns[1].byte_order = false;
-    const auto refused = migrator().make({.name = {}, .dry_run = true, .reason = {}});
-    CHECK(refused.at(0).unsafe.size() == 1);
-  });
 }
 
 TEST_CASE("lint knows what SQL by hand does to others, and what it does not") {

@@ -16,6 +16,7 @@
 #include <mpf/orm/ddl.hpp>
 
 #include "orm/ddl.hpp"
+#include "support/postgres.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mpf::test {
@@ -239,6 +240,12 @@ inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables) {
     for (const auto& sql : orm::create_table_sql(each, db::Dialect::sqlite)) database->execute_script(sql);
   }
   return catalog(*database);
+}
+
+inline std::set<std::string> wanted_catalog(const std::vector<orm::Table>& tables, db::Dialect dialect) {
+  if (dialect == db::Dialect::sqlite) return catalog_of(tables);
+  const FreshDatabase fresh(dialect);
+  return catalog_of(tables, *fresh);
 }
 
 /// Runs body in a fiber. Tests block the loop now and then, and nobody is to complain.
