@@ -42,7 +42,13 @@ void Watchdog::run() {
   std::unique_lock lock(mutex_);
   while (!stop_requested_.wait_for(lock, pause, [this] { return stopping_; })) {
     lock.unlock();
-    for (auto& watched : watched_) look(watched);
+    for (auto& watched : watched_) {
+      try {
+        look(watched);
+      } catch (...) {
+        // A report for which there is no memory, or that its receiver fails on, is lost: the process goes on.
+      }
+    }
     lock.lock();
   }
 }

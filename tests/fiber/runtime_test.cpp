@@ -10,6 +10,7 @@
 #include <csignal>
 #include <future>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -213,6 +214,24 @@ TEST_CASE("the watchdog tells of a fiber that holds its loop: who, how long, whe
   CHECK(stalls[0].duration >= options.stall_threshold);
   CHECK_MESSAGE(stalls[0].stack.find("hold_the_loop") != std::string::npos, stalls[0].stack);
   CHECK(runtime.stall_count() == 1);
+}
+
+TEST_CASE("a watchdog whose report fails goes on watching") {
+  std::atomic<int> told{0};
+  fiber::RuntimeOptions options;
+  options.loops = 1;
+  options.on_stall = [&](const fiber::Stall&) {
+    ++told;
+    throw std::bad_alloc();
+  };
+  fiber::Runtime runtime(options);
+  for (int i = 1; i <= 2; ++i) {
+    fiber::spawn(runtime, [&] {
+      while (told < i) std::this_thread::yield();
+    }).get();
+  }
+  runtime.stop();
+  CHECK(runtime.stall_count() >= 2);
 }
 
 TEST_CASE("a stack that overflows ends the process at its guard") {

@@ -152,7 +152,7 @@ TEST_CASE("both releases write all the while, and nothing is lost") {
         while (runs) {
           ++writes;
           for (int i = 0; i < each; ++i) {
-            const auto name = "r" + std::to_string(1 + (writes * 977 + i * 591) % (rows / 2) * 2 - rest);
+            const auto name = "r" + std::to_string(1 + (writes * 977 + i * 591) % (rows / 2) * 2 + rest);
             release.database->execute(
                 {std::string("UPDATE item SET ") + count + " = " + count + " + 1 WHERE " + title + " = $1",
                  {name},

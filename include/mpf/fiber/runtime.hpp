@@ -31,7 +31,7 @@ struct RuntimeOptions {
   std::size_t offload_queue = 4096;               ///< more waiting calls of offload() fail as unavailable
   std::chrono::milliseconds stall_threshold{50};  ///< 0 switches the watchdog off
   std::function<void(const Stall&)> on_stall =
-      {};  ///< called on the watchdog's thread; default: writes to stderr
+      {};  ///< called on the watchdog's thread, what it throws is lost; default: writes to stderr
 
   /// Called with what a fiber threw that nobody joins, and its name; mostly in that fiber, so that its Locals
   /// can be read. Must not throw. Default: writes to stderr.
