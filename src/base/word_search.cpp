@@ -14,30 +14,6 @@ constexpr std::size_t longest_word = 254;
 /// More than a person writes; a bound for what is written by others.
 constexpr std::size_t most_terms = 64;
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  const std::string lower = to_lower(truncate_utf8(text, most_characters));
-  std::string_view rest = lower;
-  std::string word;
-  std::size_t length = 0;
-  const auto end = [&] {
-    if (!word.empty() && length <= longest_word) words.push_back(word);
-    word.clear();
-    length = 0;
-  };
-  while (!rest.empty()) {
-    const std::uint32_t code = next_code_point(rest);
-    if (is_word_character(code)) {
-      append_utf8(word, code);
-      ++length;
-    } else {
-      end();
-    }
-  }
-  end();
-  return words;
-}
-
 /// As it stands in search_words().
 std::string pattern(const SearchTerm& term) {
   std::string text;
@@ -61,6 +37,30 @@ std::size_t occurrences(std::string_view words, const std::string& wanted) {
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 }  // namespace
+
+std::vector<std::string> words_in(std::string_view text) {
+  std::vector<std::string> words;
+  const std::string lower = to_lower(truncate_utf8(text, most_characters));
+  std::string_view rest = lower;
+  std::string word;
+  std::size_t length = 0;
+  const auto end = [&] {
+    if (!word.empty() && length <= longest_word) words.push_back(word);
+    word.clear();
+    length = 0;
+  };
+  while (!rest.empty()) {
+    const std::uint32_t code = next_code_point(rest);
+    if (is_word_character(code)) {
+      append_utf8(word, code);
+      ++length;
+    } else {
+      end();
+    }
+  }
+  end();
+  return words;
+}
 
 SearchQuery parse_search(std::string_view text) {
   SearchQuery query;
@@ -96,7 +96,7 @@ SearchQuery parse_search(std::string_view text) {
       }
       term.prefix = piece.ends_with('*');
     }
-    term.words = words_of(piece);
+    term.words = words_in(piece);
     if (term.words.empty()) continue;  // only punctuation
     ++terms;
     if (either) {
@@ -127,7 +127,7 @@ std::string to_string(const SearchQuery& query) {
 
 std::string search_words(std::string_view text) {
   std::string result;
-  for (const std::string& word : words_of(text)) {
+  for (const std::string& word : words_in(text)) {
     result += ' ';
     result += word;
     result += ' ';

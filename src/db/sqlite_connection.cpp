@@ -15,6 +15,7 @@
 #include "db/sqlite_error.hpp"
 #include "db/sqlite_functions.hpp"
 #include "db/sqlite_row.hpp"
+#include "db/sqlite_tokenizer.hpp"
 
 namespace mpf::db::sqlite {
 
@@ -54,6 +55,7 @@ void Connection::configure(Role role, const SqliteOptions& options) {
   // SQLite's parser recurses by the depth of expressions, and fibers have small stacks.
   sqlite3_limit(handle, SQLITE_LIMIT_EXPR_DEPTH, 300);
   check(register_functions(handle), "functions");
+  check(register_tokenizer(handle), "the tokenizer of FTS5");
   sqlite3_busy_handler(
       handle, [](void* self, int attempt) { return static_cast<Connection*>(self)->wait_for_lock(attempt); },
       this);
@@ -79,6 +81,8 @@ void Connection::configure(Role role, const SqliteOptions& options) {
     }
     // Commits are not brought to the disk one by one, but by GroupSync if at all.
     script("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864");
+    // Otherwise rows that REPLACE takes away would go unnoticed by triggers, those of indexes of words too.
+    script("PRAGMA recursive_triggers = ON");
   } else {
     script("PRAGMA query_only = ON");
   }

@@ -50,7 +50,7 @@ void make_tables(db::Database& database, const State& state) {
     }
     database.execute_script(ddl::create_table(table, dialect));
     for (const auto& index : table.indexes) {
-      if (ddl::has_index(index, dialect)) database.execute_script(ddl::create_index(table, index, dialect));
+      for (const auto& sql : ddl::make_index(table, index, dialect)) database.execute_script(sql);
     }
   }
   if (!postgres) return;
@@ -181,6 +181,17 @@ Facts read_sqlite(db::Database& database) {
     about("index",
           "name, substr(sql, instr(sql, ' (')), CASE WHEN sql LIKE 'CREATE UNIQUE%' THEN 'unique' END FROM "
           "sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = " +
+              argument);
+    // Of indexes of words: a trigger's name ends with that of the table of FTS5.
+    about("search",
+          "type, name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'mpf\\_words\\_%' ESCAPE "
+          "'\\' "
+          "AND tbl_name = " +
+              argument);
+    about("search",
+          "s.type, s.name, s.sql FROM sqlite_schema t JOIN sqlite_schema s ON s.name IN (substr(t.name, 18), "
+          "'mpf_words_' || substr(t.name, 18)) WHERE t.type = 'trigger' AND t.name LIKE "
+          "'mpf\\_words\\_insert\\_%' ESCAPE '\\' AND t.tbl_name = " +
               argument);
     for (auto& rule : rules_in(table[1])) facts[name].insert(std::move(rule));
   }

@@ -155,38 +155,43 @@ class SqliteRenderer final : public Renderer {
     for (auto& statement : ddl::create_all(table, sqlite)) sql(std::move(statement));
   }
   void render(const DropTable& op, const Operation& operation, const std::string& module) {
+    drop_search_tables(op.table);
     state_.apply(operation, module);
     sql("DROP TABLE " + ddl::quote(op.table));
   }
   void render(const RenameTable& op, const Operation& operation, const std::string& module) {
+    drop_search_tables(op.from);
     state_.apply(operation, module);
     sql(alter(op.from) + "RENAME TO " + ddl::quote(op.to));
+    create_search_tables(state_.table(op.to));
     // The names of its rules say the table's: make them anew.
     if (has_checks(state_.table(op.to))) group(op.to).rebuild = true;
   }
   void render(const RenameColumn& op, const Operation& operation, const std::string& module) {
     const auto before = *find_column(state_.table(op.table), op.from);
+    drop_search_tables(op.table);
     state_.apply(operation, module);
     sql(alter(op.table) + "RENAME COLUMN " + ddl::quote(op.from) + " TO " + ddl::quote(op.to));
+    create_search_tables(state_.table(op.table));
     if (!ddl::checks(op.table, before, sqlite).empty()) group(op.table).rebuild = true;
   }
   void render(const CreateIndex& op, const Operation& operation, const std::string& module) {
     state_.apply(operation, module);
-    if (ddl::has_index(op.index, sqlite)) sql(ddl::create_index(state_.table(op.table), op.index, sqlite));
+    create(state_.table(op.table), op.index);
   }
   void render(const DropIndex& op, const Operation& operation, const std::string& module) {
-    const auto* index = find_index(state_.table(op.table), op.index);
-    const bool there = !index || ddl::has_index(*index, sqlite);
+    if (const auto* index = find_index(state_.table(op.table), op.index)) {
+      drop(state_.table(op.table), *index);
+    }
     state_.apply(operation, module);
-    if (there) sql("DROP INDEX " + ddl::quote(op.index));
   }
   void render(const RenameIndex& op, const Operation& operation, const std::string& module) {
+    if (const auto* index = find_index(state_.table(op.table), op.from)) {
+      drop(state_.table(op.table), *index);
+    }
     state_.apply(operation, module);
     const auto& table = state_.table(op.table);
-    const auto& index = *find_index(table, op.to);
-    if (!ddl::has_index(index, sqlite)) return;
-    sql("DROP INDEX " + ddl::quote(op.from));
-    sql(ddl::create_index(table, index, sqlite));
+    create(table, *find_index(table, op.to));
   }
   void render(const RunSql& op, const Operation&, const std::string&) { run_by_hand(op); }
   void render(const Backfill& op, const Operation& operation, const std::string& module) {
@@ -195,9 +200,25 @@ class SqliteRenderer final : public Renderer {
   }
   void render(const CallFunction& op, const Operation&, const std::string&) { call(op); }
 
-  void create_indexes(const orm::Table& table) {
+  void create(const orm::Table& table, const orm::Index& index) {
+    for (auto& statement : ddl::make_index(table, index, sqlite)) sql(std::move(statement));
+    if (ddl::has_search_table(table, index)) sql(ddl::fill_search_table(table, index));
+  }
+  void drop(const orm::Table& table, const orm::Index& index) {
+    for (auto& statement : ddl::remove_index(table, index, sqlite)) sql(std::move(statement));
+  }
+
+  /// Views and triggers name the table and its columns, and are not dropped with them or renamed as we write
+  /// them: what has some is taken away before and made again, filled, afterwards.
+  void drop_search_tables(const std::string& name) {
+    const auto& table = state_.table(name);
     for (const auto& index : table.indexes) {
-      if (ddl::has_index(index, sqlite)) sql(ddl::create_index(table, index, sqlite));
+      if (ddl::has_search_table(table, index)) drop(table, index);
+    }
+  }
+  void create_search_tables(const orm::Table& table) {
+    for (const auto& index : table.indexes) {
+      if (ddl::has_search_table(table, index)) create(table, index);
     }
   }
 
@@ -248,6 +269,7 @@ class SqliteRenderer final : public Renderer {
       if ((!known || *known != check) && is_testable(group, after, check)) guard_check(after, check);
     }
     const auto old_table = ddl::quote(after.name);
+    drop_search_tables(after.name);
     step(Step::Kind::keep_extras, after.name);
     for (const auto& index : after.indexes) script_.steps.back().indexes.push_back(index.name);
     sql(ddl::create_table(after, sqlite, fresh));
@@ -260,7 +282,7 @@ class SqliteRenderer final : public Renderer {
     }
     sql("DROP TABLE " + old_table);
     step(Step::Kind::rename_rebuilt, alter(fresh) + "RENAME TO " + old_table + ";");
-    create_indexes(after);
+    for (const auto& index : after.indexes) create(after, index);
     step(Step::Kind::restore_extras, after.name);
     rebuilt_.push_back(after.name);
   }

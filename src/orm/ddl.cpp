@@ -275,10 +275,6 @@ std::string check(const Check& check, Dialect dialect) {
   return "CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition.of(dialect) + ")";
 }
 
-bool has_index(const Index& index, Dialect dialect) noexcept {
-  return dialect == Dialect::postgres || index.method == IndexMethod::btree;
-}
-
 namespace {
 
 /// A column of an index. SQLite takes absent values for different ones: where they shall be equal, two parts
@@ -319,7 +315,7 @@ std::string create_index(const Table& table, const Index& index, Dialect dialect
 std::vector<std::string> create_all(const Table& table, Dialect dialect) {
   std::vector<std::string> statements{create_table(table, dialect)};
   for (const auto& index : table.indexes) {
-    if (has_index(index, dialect)) statements.push_back(create_index(table, index, dialect));
+    for (auto& each : make_index(table, index, dialect)) statements.push_back(std::move(each));
   }
   if (dialect == Dialect::sqlite) return statements;
   for (const auto& each : table.columns) {

@@ -68,9 +68,19 @@ std::string create_table(const Table& table, db::Dialect dialect, std::string_vi
 /// CONSTRAINT "name" CHECK (…)
 std::string check(const Check& check, db::Dialect dialect);
 
-/// Whether the database has an index like that at all (SQLite has only btree).
-bool has_index(const Index& index, db::Dialect dialect) noexcept;
 std::string create_index(const Table& table, const Index& index, db::Dialect dialect);
+
+/// Whether that is what search_index<…>() declares, and SQLite has it as a table of FTS5: of rows that have
+/// an id. Others have rowids that VACUUM may give anew.
+bool has_search_table(const Table& table, const Index& index);
+/// Fills the table of FTS5, just made, from the rows that there are.
+std::string fill_search_table(const Table& table, const Index& index);
+
+/// What makes the index, as far as the database can have one like it (SQLite: btree, and tables of FTS5,
+/// still empty, with the triggers that keep them); else nothing.
+std::vector<std::string> make_index(const Table& table, const Index& index, db::Dialect dialect);
+/// What undoes that.
+std::vector<std::string> remove_index(const Table& table, const Index& index, db::Dialect dialect);
 
 /// The table, then its indexes, then the references that need these.
 std::vector<std::string> create_all(const Table& table, db::Dialect dialect);

@@ -128,6 +128,7 @@ class Renderer {
   void write_search_words(const SearchNode& node);
   void write_search_rank(const SearchNode& node);
   void write_search(const SearchNode& node);
+  bool write_indexed_search(const SearchNode& node);
 
   // render_condition.cpp
   void write_condition(const Node& node, bool negated);

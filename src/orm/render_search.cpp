@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "orm/ddl.hpp"
 #include "orm/render.hpp"
 #include "orm/search_sql.hpp"
 
@@ -47,13 +48,92 @@ std::string tsquery(const SearchQuery& query) {
   return text;
 }
 
+/// The query in FTS5's language, which has no condition that only says what is not there.
+struct Fts5Query {
+  std::string wanted;    ///< holds for rows that are found, but for those of
+  std::string unwanted;  ///< this; each may be empty, not both
+};
+
+/// Words consist of letters and digits; in quotes they are no operators either.
+std::string fts5_term(const SearchTerm& term) {
+  std::string text = "\"";
+  for (const std::string& word : term.words) {
+    if (&word != term.words.data()) text += ' ';
+    text += word;
+  }
+  return text + (term.prefix ? "\"*" : "\"");
+}
+
+void add_operand(std::string& text, std::string_view sign, const std::string& operand) {
+  if (!text.empty()) text += sign;
+  text += operand;
+}
+
+Fts5Query fts5_query(const SearchQuery& query) {
+  Fts5Query result;
+  for (const auto& group : query.groups) {
+    std::string any;
+    std::string none;
+    for (const SearchTerm& term : group) {
+      if (term.negated) {
+        add_operand(none, " AND ", fts5_term(term));
+      } else {
+        add_operand(any, " OR ", fts5_term(term));
+      }
+    }
+    if (none.empty()) {
+      add_operand(result.wanted, " AND ", "(" + any + ")");
+    } else {  // "a or -b" fails where b is and a is not
+      add_operand(result.unwanted, " OR ",
+                  any.empty() ? "(" + none + ")" : "((" + none + ") NOT (" + any + "))");
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+/// By the index that the model of these texts declares for them; false if there is none. Without its ids, of
+/// a row that is not there, nothing is known: it is one without words.
+bool Renderer::write_indexed_search(const SearchNode& node) {
+  std::string document;
+  std::size_t at = 0;
+  for (const NodePtr& field : node.fields) {
+    const auto* const column = std::get_if<ColumnNode>(&field->content);
+    if (!column) return false;
+    const std::size_t owner = owner_of(follow(column->path->hops, false), column->path->column);
+    if (field == node.fields.front()) at = owner;
+    if (owner != at) return false;
+    add_text(document, ddl::quote(column->path->column));
+  }
+  const Table& table = model_of(at).table;
+  const auto index = std::ranges::find_if(table.indexes, [&](const Index& each) {
+    return is_search_index(each, document) && ddl::has_search_table(table, each);
+  });
+  if (index == table.indexes.end()) return false;
+  const Fts5Query query = fts5_query(node.query);
+  const bool found = !query.wanted.empty();
+  const bool maybe_absent = at != 0 && joins_[at - 1].optional;
+  sql_ << (maybe_absent ? "(" : "");
+  sql_.column(alias_of(at), table.columns[model_of(at).id].name) << (found ? " IN (" : " NOT IN (");
+  sql_ << "SELECT rowid FROM ";
+  sql_.name(index->name) << " WHERE ";
+  sql_.name(index->name) << " MATCH ";
+  if (!found) {
+    sql_.bind(query.unwanted);
+  } else {
+    sql_.bind(query.unwanted.empty() ? query.wanted : "(" + query.wanted + ") NOT (" + query.unwanted + ")");
+  }
+  sql_ << (!maybe_absent ? ")" : found ? ")) IS TRUE" : ")) IS NOT FALSE");
+  return true;
+}
 
 void Renderer::write_search(const SearchNode& node) {
   if (node.query.groups.empty()) {
     sql_ << "FALSE";
     return;
   }
+  if (sql_.sqlite() && write_indexed_search(node)) return;
   const std::string words = sql_.capture([&] { write_search_words(node); });
   if (sql_.sqlite()) {
     sql_ << "mpf_search(" << words << ", ";

@@ -26,6 +26,13 @@ TEST_CASE("a search finds words, not parts of them, without regard to case") {
   CHECK(found("a1 42", "A1: 42%"));
 }
 
+TEST_CASE("words are told in their order, as they are compared") {
+  using Words = std::vector<std::string>;
+  CHECK(words_in("Red, WINE! l'été a_b 42%") == Words{"red", "wine", "l", "été", "a", "b", "42"});
+  CHECK(words_in("ΟΔΟΣ 😀 שלום") == Words{"οδος", "שלום"});
+  CHECK(words_in(" -*\"") == Words{});
+}
+
 TEST_CASE("phrases are words in order with nothing else between them") {
   CHECK(found("\"red wine\"", "dry red, wine"));
   CHECK_FALSE(found("\"red wine\"", "red dry wine"));

@@ -30,15 +30,17 @@ struct Options {
 struct Case {
   const char* name;
   Work work;
-  unsigned repeats;             ///< in each run; a run counts its fastest, as the others met somebody else
-  bool durable_sqlite = false;  ///< of SQLite alone, MPF beside C
+  unsigned repeats;          ///< in each run; a run counts its fastest, as the others met somebody else
+  bool only_sqlite = false;  ///< MPF beside C
 };
 constexpr Case cases[] = {{"read_10000", Work::read, 5},
                           {"get", Work::get, 3},
                           {"bulk_insert_100000", Work::bulk_insert, 1},
                           {"update", Work::update, 2},
                           {"prefetch", Work::prefetch, 5},
-                          {"group_commit", Work::commits, 2, true}};
+                          {"group_commit", Work::commits, 2, true},
+                          {"search", Work::search, 3, true},
+                          {"search_without_index", Work::scan, 1, true}};
 
 struct Party {
   std::string name;
@@ -57,7 +59,7 @@ Measured best_of(bench::Subject& subject, const Case& of, unsigned repeats) {
 }
 
 bool takes_part(const Party& party, const Case& in) {
-  return !in.durable_sqlite || (party.database == "sqlite" && party.name != "django");
+  return !in.only_sqlite || (party.database == "sqlite" && party.name != "django");
 }
 
 void report(const Case& of, std::vector<Party>& parties, std::vector<bench::Row>& rows) {

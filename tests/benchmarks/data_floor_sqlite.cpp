@@ -17,6 +17,12 @@ class SqliteFloor final : public NativeSubject {
     run_script("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
     const std::string columns =
         R"(SELECT "id", "title", "body", "score", "quantity", "active", "created_at", "note" FROM "bench_item")";
+    run_script(
+        "CREATE VIRTUAL TABLE bench_words USING fts5(title, body, content = 'bench_searched_item', "
+        "content_rowid = 'id'); INSERT INTO bench_words (bench_words) VALUES ('rebuild')");
+    search_ = prepare(
+        R"(SELECT "id", i."title", i."body", "score", "quantity", "active", "created_at", "note" FROM )"
+        R"("bench_words" JOIN "bench_searched_item" i ON i."id" = "bench_words".rowid WHERE "bench_words" MATCH ?)");
     read_ = prepare(columns);
     get_ = prepare(columns + R"( WHERE "id" = ?)");
     update_ = prepare(R"(UPDATE "bench_changed_item" SET "title" = ? WHERE "id" = ?)");
@@ -28,7 +34,7 @@ class SqliteFloor final : public NativeSubject {
                      "(SELECT value FROM json_each(?))");
   }
   ~SqliteFloor() override {
-    for (sqlite3_stmt* const statement : {read_, get_, update_, insert_, authors_, books_}) {
+    for (sqlite3_stmt* const statement : {search_, read_, get_, update_, insert_, authors_, books_}) {
       sqlite3_finalize(statement);
     }
     sqlite3_close(handle_);
@@ -177,7 +183,23 @@ class SqliteFloor final : public NativeSubject {
     return measured;
   }
 
+  Measured search(std::size_t count) override {
+    return measure_work(count, [&] {
+      std::uint64_t sum = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string words = some_words(i);
+        sqlite3_bind_text(search_, 1, words.data(), static_cast<int>(words.size()), SQLITE_STATIC);
+        std::vector<Item> items;
+        while (sqlite3_step(search_) == SQLITE_ROW) decode(search_, items.emplace_back());
+        check(sqlite3_reset(search_));
+        for (const Item& item : items) sum += check_sum(item);
+      }
+      return sum;
+    });
+  }
+
   sqlite3* handle_ = nullptr;
+  sqlite3_stmt* search_ = nullptr;
   sqlite3_stmt* read_ = nullptr;
   sqlite3_stmt* get_ = nullptr;
   sqlite3_stmt* update_ = nullptr;

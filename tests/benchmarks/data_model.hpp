@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <mpf/base/timestamp.hpp>
+#include <mpf/orm/full_text.hpp>
 #include <mpf/orm/model.hpp>
 #include <mpf/orm/relation.hpp>
 
@@ -41,6 +42,21 @@ struct ChangedItem : Item {
   static constexpr auto model() { return described<ChangedItem>("bench_changed_item"); }
 };
 
+/// The same to be searched, by an index; and for somebody who knows nothing of that.
+struct SearchedItem : Item {
+  static constexpr auto model() {
+    return orm::model<SearchedItem>(
+        "bench_searched_item", orm::field<&SearchedItem::title>(orm::max_length(200)),
+        orm::field<&SearchedItem::body>(), orm::field<&SearchedItem::score>(),
+        orm::field<&SearchedItem::quantity>(), orm::field<&SearchedItem::active>(),
+        orm::field<&SearchedItem::created_at>(), orm::field<&SearchedItem::note>(),
+        orm::search_index<&SearchedItem::title, &SearchedItem::body>());
+  }
+};
+struct ScannedItem : Item {
+  static constexpr auto model() { return described<ScannedItem>("bench_searched_item"); }
+};
+
 struct Book;
 
 struct Author {
@@ -70,6 +86,7 @@ struct Book {
 inline constexpr std::size_t read_rows = 10'000;
 inline constexpr std::size_t inserted_rows = 100'000;
 inline constexpr std::size_t single_rows = 1'000;  ///< gets and updates in one measurement
+inline constexpr std::size_t scans = 10;           ///< searches without an index
 inline constexpr std::size_t authors = 1'000;
 inline constexpr std::size_t books_each = 10;
 
@@ -99,6 +116,11 @@ std::vector<T> make_items(std::size_t count) {
 /// Ids of rows that exist, in an order without a pattern.
 inline std::int64_t some_id(std::size_t number) {
   return static_cast<std::int64_t>(number * 7919 % read_rows) + 1;
+}
+
+/// A search that finds some ten items, which FTS5 understands as we do.
+inline std::string some_words(std::size_t number) {
+  return "sentences " + std::to_string(some_id(number) % 900 + 100) + "*";
 }
 
 /// Of what was read, so that nobody can leave out any of it.

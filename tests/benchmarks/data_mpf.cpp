@@ -103,6 +103,21 @@ class MpfSubject final : public NativeSubject {
     });
   }
 
+  Measured search(std::size_t count) override { return search_in<SearchedItem>(count); }
+  Measured scan(std::size_t count) override { return search_in<ScannedItem>(count); }
+
+  template <class T>
+  Measured search_in(std::size_t count) {
+    return measure_work(count, [&] {
+      std::uint64_t check = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto words = orm::search(some_words(i), orm::f<&T::title>, orm::f<&T::body>);
+        for (const T& item : scope_.query<T>().where(words).all()) check += check_sum(item);
+      }
+      return check;
+    });
+  }
+
   fiber::Runtime& runtime_;
   orm::SystemScope scope_;
   std::optional<orm::SystemScope> durable_;
@@ -115,7 +130,7 @@ void fill(fiber::Runtime& runtime, db::Database& db) {
   fiber::spawn(runtime, [&] {
     for (const orm::Table& table :
          {orm::table_of<Item>(), orm::table_of<NewItem>(), orm::table_of<ChangedItem>(),
-          orm::table_of<Author>(), orm::table_of<Book>()}) {
+          orm::table_of<SearchedItem>(), orm::table_of<Author>(), orm::table_of<Book>()}) {
       for (const std::string& sql : orm::create_table_sql(table, db.dialect())) db.execute_script(sql);
     }
     const orm::SystemScope scope(db, "benchmark");
@@ -123,6 +138,8 @@ void fill(fiber::Runtime& runtime, db::Database& db) {
     scope.insert_many(items);
     auto changed = make_items<ChangedItem>(read_rows);
     scope.insert_many(changed);
+    auto searched = make_items<SearchedItem>(read_rows);
+    scope.insert_many(searched);
     std::vector<Author> writers(authors);
     for (std::size_t i = 0; i < authors; ++i) writers[i].name = "Author " + std::to_string(i);
     scope.insert_many(writers);

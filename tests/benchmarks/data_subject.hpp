@@ -12,10 +12,12 @@
 #include <mpf/db/postgres.hpp>
 #include <mpf/fiber/runtime.hpp>
 
+#include "benchmarks/data_model.hpp"
+
 /// Who the data benchmark measures: MPF, hand-written C, Django; each on SQLite and PostgreSQL.
 namespace mpf::bench {
 
-enum class Work : std::uint8_t { read, get, bulk_insert, update, prefetch, commits };
+enum class Work : std::uint8_t { read, get, bulk_insert, update, prefetch, commits, search, scan };
 
 struct Measured {
   double time = 0;          ///< microseconds of one operation, by the clock
@@ -47,6 +49,10 @@ class NativeSubject : public Subject {
         return prefetch();
       case Work::commits:
         return commits();
+      case Work::search:
+        return search(single_rows);
+      case Work::scan:
+        return scan(scans);
     }
     return {};
   }
@@ -59,6 +65,10 @@ class NativeSubject : public Subject {
   virtual Measured prefetch() = 0;
   /// Small transactions that survive a power loss; SQLite only.
   virtual Measured commits() { return {}; }
+  /// By words, with an index; SQLite only.
+  virtual Measured search(std::size_t /*count*/) { return {}; }
+  /// The same without one, where the subject can do so.
+  virtual Measured scan(std::size_t count) { return search(count); }
 };
 
 template <class Fn>

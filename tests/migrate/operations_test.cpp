@@ -21,7 +21,7 @@ Models start() {
   parent.indexes = {test::index("parent", {"name"})};
   auto child = test::table("child", {test::id_col(), test::ref_col("parent_id", "parent"),
                                      test::null_col("tenant_id", ColumnType::id), test::col("text")});
-  child.indexes = {test::index("child", {"parent_id"})};
+  child.indexes = {test::index("child", {"parent_id"}), test::search_index("child", {"text"})};
   child.checks = {{"child_text_check", {"\"text\" <> ''", "\"text\" <> ''"}}};
   auto spare = test::table("spare", {test::id_col(), test::null_col("x")});
   return {{"a", {parent, spare}}, {"b", {child}}};
@@ -154,6 +154,7 @@ std::vector<Case> cases() {
              column.name = "body";
              column.renamed_from = "text";
              child_of(m).checks = {{"child_text_check", {"\"body\" <> ''", "\"body\" <> ''"}}};
+             child_of(m).indexes[1] = test::search_index("child", {"body"});
            },
        .kept_meanwhile = "SELECT p.id, p.name, p.n, c.body FROM parent p JOIN child c ON c.parent_id = p.id"},
       {.name = "expand_column, contract_column, rename_index",
@@ -172,6 +173,7 @@ std::vector<Case> cases() {
              text.renamed_from = "text";
              text.name = "body";
              child_of(m).checks = {{"child_text_check", {"\"body\" <> ''", "\"body\" <> ''"}}};
+             child_of(m).indexes[1] = test::search_index("child", {"body"});
            },
        .kept_meanwhile =
            "SELECT p.id, p.title, p.amount, c.body FROM parent p JOIN child c ON c.parent_id = p.id",
@@ -186,6 +188,25 @@ std::vector<Case> cases() {
              parent_of(m).indexes.push_back(lowered);
            },
        .kept_meanwhile = joined},
+      {.name = "create_index of words",
+       .change =
+           [](Models& m) {
+             parent_of(m).indexes.push_back(test::search_index("parent", {"name", "note"}));
+           },
+       .kept_meanwhile = joined},
+      {.name = "drop_index of words",
+       .change = [](Models& m) { child_of(m).indexes.erase(child_of(m).indexes.begin() + 1); },
+       .kept_meanwhile = joined},
+      {.name = "rename_table with an index of words",
+       .change =
+           [](Models& m) {
+             auto& table = child_of(m);
+             table.name = "kid";
+             table.renamed_from = "child";
+             table.indexes = {test::index("kid", {"parent_id"}), test::search_index("kid", {"text"})};
+             table.checks[0].name = "kid_text_check";
+           },
+       .kept_meanwhile = "SELECT p.id, p.name, p.n, c.text FROM parent p JOIN kid c ON c.parent_id = p.id"},
       {.name = "drop_index",
        .change = [](Models& m) { parent_of(m).indexes.clear(); },
        .kept_meanwhile = joined},
@@ -251,6 +272,10 @@ struct World {
     const auto all = test::texts(*database, postgres ? "SELECT rows::text FROM (" + sql + ") AS rows" : sql);
     return {all.begin(), all.end()};
   }
+  std::vector<std::string> wrong_indexes() {
+    if (database->dialect() == db::Dialect::postgres) return {};
+    return test::wrong_search_tables(*database);
+  }
   /// Undoes all but the first migrations.
   void back(const Models& models) {
     for (;;) {
@@ -301,6 +326,7 @@ TEST_CASE("each kind of operation, there and back again, gives the same catalog 
         const auto changed = test::catalog(*world.database);
         CHECK(changed == test::wanted_catalog(all_of(after), dialect));
         CHECK(world.migrator(after).check().catalog.empty());
+        CHECK(world.wrong_indexes().empty());
         if (!each.kept_meanwhile.empty()) CHECK(world.rows(each.kept_meanwhile) == rows);
         if (each.name == "sql" || each.name == "backfill" || each.name == "call") {
           CHECK(world.rows(each.kept) != rows);
@@ -308,6 +334,7 @@ TEST_CASE("each kind of operation, there and back again, gives the same catalog 
 
         world.back(after);
         CHECK(test::catalog(*world.database) == catalog);
+        CHECK(world.wrong_indexes().empty());
         CHECK((each.name == "drop_column not null" || world.rows(each.kept) == rows));
         world.migrator(after).apply({.borders = migrate::Borders::pass});
         CHECK(test::catalog(*world.database) == changed);

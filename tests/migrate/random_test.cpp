@@ -123,6 +123,12 @@ class Random {
         table.indexes.push_back(words);
       }
     }
+    if (find(table, "c4") && chance(50)) {
+      std::vector<std::string> columns{"c4"};
+      const auto* more = find(table, "c0");
+      if (more && more->type == ColumnType::text && chance(50)) columns.insert(columns.begin(), "c0");
+      table.indexes.push_back(test::search_index(table.name, std::move(columns)));
+    }
     if (find(table, "c8") && chance(40)) {
       auto together = test::index(table.name, {"c8", "id"}, true);
       together.nulls_equal = chance(50);
@@ -241,6 +247,7 @@ TEST_CASE(
           for (const auto& [name, count] : row_counts(*database, tables)) CHECK(count <= counts.at(name));
         }
         REQUIRE(test::texts(*database, "PRAGMA integrity_check") == std::vector<std::string>{"ok"});
+        REQUIRE(test::wrong_search_tables(*database).empty());
         REQUIRE(migrator.check().catalog.empty());
         fill(*database, tables);
         before = wanted;

@@ -14,6 +14,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/migrate/migrator.hpp>
 #include <mpf/orm/ddl.hpp>
+#include <mpf/orm/detail/describe.hpp>
 
 #include "orm/ddl.hpp"
 #include "support/postgres.hpp"
@@ -54,6 +55,10 @@ inline orm::Index index(const std::string& table, std::vector<std::string> colum
   result.columns = std::move(columns);
   result.unique = unique;
   return result;
+}
+/// What search_index<…>() declares.
+inline orm::Index search_index(const std::string& table, std::vector<std::string> columns) {
+  return orm::detail::search_index_on(table, std::move(columns));
 }
 inline orm::Table table(std::string name, std::vector<orm::Column> columns,
                         std::vector<orm::Index> indexes = {}) {
@@ -206,12 +211,44 @@ inline std::set<std::string> catalog(db::Database& database) {
       result.insert(name + " generated " + sql.substr(at, sql.find(" STORED", at) - at));
     }
     add("other", "SELECT type, name FROM sqlite_schema WHERE tbl_name = '" + name + "' AND type = 'trigger'");
+    add("words",
+        "SELECT type, name, sql FROM sqlite_schema WHERE name LIKE 'mpf\\_words\\_%' ESCAPE '\\' AND "
+        "(tbl_name = '" +
+            name + "' OR name = 'mpf_words_" + name + "')");
     for (const auto& check :
          checks_in(texts(database, "SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").at(0))) {
       result.insert(name + " check " + check);
     }
   }
   return result;
+}
+
+template <class Call>
+std::string error_of(const Call& call, ErrorKind* kind = nullptr) {
+  try {
+    call();
+  } catch (const Error& e) {
+    if (kind) *kind = e.kind();
+    return e.what();
+  }
+  return {};
+}
+
+/// Indexes of words on SQLite that do not hold exactly the words of the rows.
+inline std::vector<std::string> wrong_search_tables(db::Database& database) {
+  std::vector<std::string> wrong;
+  for (const auto& name : texts(database,
+                                "SELECT substr(name, 11) FROM sqlite_schema WHERE type = 'view' AND name "
+                                "LIKE 'mpf\\_words\\_%' ESCAPE '\\'")) {
+    const auto check = "INSERT INTO \"" + name + "\" (\"" + name + "\") VALUES ('integrity-check')";
+    const auto rows = "SELECT id, document FROM \"mpf_words_" + name + "\"";
+    const auto known = "SELECT rowid, document FROM \"" + name + "\"";
+    const bool fits = error_of([&] { database.execute_script(check); }).empty() &&
+                      number(database, "SELECT count(*) FROM (" + rows + " EXCEPT " + known + ")") == 0 &&
+                      number(database, "SELECT count(*) FROM (" + known + " EXCEPT " + rows + ")") == 0;
+    if (!fits) wrong.push_back(name);
+  }
+  return wrong;
 }
 
 /// The catalog that these tables should give.
@@ -254,17 +291,6 @@ auto run(Body&& body) {
   fiber::RuntimeOptions options;
   options.stall_threshold = std::chrono::milliseconds(0);
   return fiber::run(std::forward<Body>(body), options);
-}
-
-template <class Call>
-std::string error_of(const Call& call, ErrorKind* kind = nullptr) {
-  try {
-    call();
-  } catch (const Error& e) {
-    if (kind) *kind = e.kind();
-    return e.what();
-  }
-  return {};
 }
 
 inline bool contains(const std::string& text, const std::string& part) {

@@ -36,7 +36,9 @@ SearchQuery parse_search(std::string_view text);
 /// The query as text that parse_search() reads again as the same.
 std::string to_string(const SearchQuery& query);
 
-/// " red  wine " of "Red, WINE!": each word between blanks of its own.
+/// "red", "wine" of "Red, WINE!".
+std::vector<std::string> words_in(std::string_view text);
+/// " red  wine " of the same: each word between blanks of its own.
 std::string search_words(std::string_view text);
 
 /// About the result of search_words().

@@ -6,13 +6,21 @@
 #include <mpf/orm/functions.hpp>
 
 /// Search by words in one or several texts of a row, by the rules of mpf/base/word_search.hpp on both
-/// databases. On PostgreSQL, search_index<…>() among the entries of model() makes it fast:
+/// databases. search_index<…>() among the entries of model() makes it fast:
 ///
 ///     orm::search_index<&Article::title, &Article::body>()    // search(…, f<&Article::title>,
-///     f<&Article::body>)
+///                                                             //   f<&Article::body>)
 ///
-/// Without it, and on SQLite, each row that the other conditions leave is looked at: the tables of an
-/// embedded database are small, and FTS5 breaks texts into words by rules of its own, which would lose rows.
+/// It serves searches in exactly these texts in this order. Other searches look at each row that the other
+/// conditions leave; they find the same.
+///
+/// On PostgreSQL the index is a GIN one. On SQLite it is a table of FTS5 named like the index, of rows that
+/// have an orm::Id, which holds the texts once more; triggers keep it in the transactions that write the
+/// rows, whoever writes them. FTS5 breaks texts into words by a tokenizer that connections of mpf::db have.
+/// Other programs (the sqlite3 shell) read all tables but that one, and write all but those with such an
+/// index: there they are told "no such tokenizer: mpf_words". Who must write with them drops the index's
+/// three triggers (mpf_words_…) before, and lets `migrate check` tell what is missing afterwards; rolling the
+/// migration back that made the index, and applying it again, makes it anew.
 namespace mpf::orm {
 
 /// where(search("red wine", f<&Article::title>, f<&Article::body>)). Any text is a query: what people write.

@@ -149,7 +149,8 @@ constexpr auto index(First first, Rest... rest) {
 
 template <auto... Members>
 struct SearchIndex {};
-/// Entry of model(): an index for search() in these texts together, in this order; see full_text.hpp.
+/// Entry of model(): an index for search() in these texts together, in this order; see full_text.hpp. Those
+/// of the model itself, not of one that it extends.
 template <auto... Members>
 constexpr SearchIndex<Members...> search_index() {
   return {};

@@ -81,7 +81,8 @@ struct Index {
   std::optional<SqlText> where = {};         ///< only rows for which this is true
   /// Absent values equal each other in a unique index; otherwise they equal nothing.
   bool nulls_equal = false;
-  /// Others than btree are PostgreSQL's: SQLite goes without such an index.
+  /// Others than btree are PostgreSQL's: SQLite goes without such an index, but for that of
+  /// search_index<…>(), instead of which it has a table of FTS5.
   IndexMethod method = IndexMethod::btree;
   bool operator==(const Index&) const = default;
 };
