@@ -19,8 +19,8 @@
 /// rows, whoever writes them. FTS5 breaks texts into words by a tokenizer that connections of mpf::db have.
 /// Other programs (the sqlite3 shell) read all tables but that one, and write all but those with such an
 /// index: there they are told "no such tokenizer: mpf_words". Who must write with them drops the index's
-/// three triggers (mpf_words_…) before, and lets `migrate check` tell what is missing afterwards; rolling the
-/// migration back that made the index, and applying it again, makes it anew.
+/// three triggers (mpf_words_…) before. What is missing of an index, as `migrate check` tells, is made anew
+/// by two migrations: one without search_index<…>() in the model, one with it.
 namespace mpf::orm {
 
 /// where(search("red wine", f<&Article::title>, f<&Article::body>)). Any text is a query: what people write.
