@@ -1,10 +1,25 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "migrate/diff.hpp"
+#include "migrate/sql.hpp"
 
 namespace mpf::migrate {
 namespace {
+
+/// The new column, with room for what the old one may hold.
+orm::Column widened(const orm::Column& before, orm::Column column) {
+  if (!before.max_length || (column.max_length && *column.max_length < *before.max_length)) {
+    column.max_length = before.max_length;
+  }
+  if (before.choices.empty()) column.choices.clear();
+  if (column.choices.empty()) return column;
+  std::ranges::copy_if(before.choices, std::back_inserter(column.choices), [&](const std::string& choice) {
+    return std::ranges::count(column.choices, choice) == 0;
+  });
+  return column;
+}
 
 /// Tells apart what can be done while the release before still runs.
 class Contraction {
@@ -22,7 +37,8 @@ class Contraction {
       std::vector<Operation> later;
       for (auto& operation : operations) {
         prepare(operation, now);
-        (waits(operation) ? later : now).push_back(std::move(operation));
+        const bool waits = this->waits(operation) || narrows(operation);
+        (waits ? later : now).push_back(std::move(operation));
       }
       operations = std::move(now);
       if (!later.empty()) behind[module] = std::move(later);
@@ -57,6 +73,17 @@ class Contraction {
            });
   }
 
+  /// A shorter limit, or fewer choices, would refuse what the old release writes.
+  bool narrows(const Operation& operation) const {
+    const auto* alter = std::get_if<AlterColumn>(&operation);
+    if (!alter) return false;
+    const auto& [module, table, twins] = state_.entry(alter->table);
+    const auto& name = alter->column.name;
+    const bool goes = std::ranges::any_of(twins, [&](const Twins& each) { return each.from == name; });
+    const auto* before = find_column(table, name);
+    return before && !goes && migrate::narrows(*before, alter->column);
+  }
+
   /// What the new release does not know must not keep it from writing other rows, nor from deleting those
   /// that are referred to.
   void prepare(const Operation& operation, std::vector<Operation>& now) const {
@@ -68,6 +95,11 @@ class Contraction {
       column.nullable = column.nullable || needed;
       column.references.reset();
       now.emplace_back(AlterColumn{drop->table, std::move(column)});
+    } else if (narrows(operation)) {
+      const auto& alter = std::get<AlterColumn>(operation);
+      const auto& before = *find_column(state_.table(alter.table), alter.column.name);
+      auto meanwhile = widened(before, alter.column);
+      if (meanwhile != before) now.emplace_back(AlterColumn{alter.table, std::move(meanwhile)});
     } else if (const auto* gone = std::get_if<DropTable>(&operation)) {
       for (auto column : state_.table(gone->table).columns) {
         if (!refers(column) || column.references->table == gone->table) continue;

@@ -118,6 +118,20 @@ bool keeps_all(const orm::Column& from, const orm::Column& to) noexcept {
   return from.type == ColumnType::float4 && to.type == ColumnType::real;
 }
 
+bool keeps_or_refuses(const orm::Column& from, const orm::Column& to) noexcept {
+  if (keeps_all(from, to)) return true;
+  return is_whole(from.type) && is_exact(to.type);
+}
+
+bool narrows(const orm::Column& from, const orm::Column& to) {
+  if (from.type != to.type) return false;
+  if (to.max_length && (!from.max_length || *to.max_length < *from.max_length)) return true;
+  if (to.choices.empty()) return false;
+  return from.choices.empty() || std::ranges::any_of(from.choices, [&](const std::string& choice) {
+           return std::ranges::count(to.choices, choice) == 0;
+         });
+}
+
 Conversion conversion(const std::string& name, const orm::Column& from, const orm::Column& to,
                       Dialect dialect) {
   if (from.type == to.type && from.scale == to.scale) return {name, {}};

@@ -26,8 +26,8 @@ using Changes = std::map<std::string, std::vector<Operation>>;  ///< by module
 
 /// Turns renames of columns into two steps between which both columns are there and hold the same; returns
 /// the second one, to be done behind a release border. A column stays renamed at once where that cannot be:
-/// a key, one that says whose the rows are, one that others are generated from, a type that does not hold
-/// every value of the old one. `state` is that before the changes.
+/// a key, one that says whose the rows are, one that others are generated from, a type that rounds values of
+/// the old one. `state` is that before the changes.
 Changes take_renames(const State& state, Changes& changes);
 
 /// Moves what the release that still runs would miss out of `changes`, to be done behind a release border,

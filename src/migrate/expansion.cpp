@@ -81,7 +81,8 @@ class Expansion {
   }
 
   static bool is_possible(const orm::Column& before, const orm::Column& after) {
-    if (before.primary_key || before.generated || after.generated || !keeps_all(before, after)) return false;
+    if (before.primary_key || before.generated || after.generated || !keeps_or_refuses(before, after))
+      return false;
     // Nobody could tell a null from a value that is left out.
     const bool computed = before.computed_default || after.computed_default;
     if (computed && (before.nullable || after.nullable)) return false;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "migrate/renderer.hpp"
 #include "migrate/sql.hpp"
 #include "orm/ddl.hpp"
 
@@ -15,9 +16,9 @@ constexpr std::size_t many_columns = 3;
 const char* const later =
     "stop using it in this release, and drop it in a migration marked 'border: true', which is applied when "
     "no older release runs any more (`migrate make` writes it so)";
-const char* const renaming =
-    "add the new one, write both, copy with 'backfill', read the new one, and drop the old one a release "
-    "later";
+const char* const renaming_table =
+    "create the new table, write both, copy with 'sql' or 'call', read the new one, and drop the old one "
+    "behind a border; or rename it while nothing runs, and say so as the 'reason'";
 const char* const renaming_column =
     "say orm::renamed_from in the model and let `migrate make` write it: both columns hold the same "
     "('expand_column') until no older release runs any more ('contract_column' behind a border)";
@@ -60,7 +61,7 @@ class Linter {
     if (is_made(op.from)) {
       made_.insert(op.to);
     } else {
-      add("rename-table", "the release that still runs does not find the table any more", renaming);
+      add("rename-table", "the release that still runs does not find the table any more", renaming_table);
     }
   }
   void check(const AlterRowSecurity& op) {
@@ -75,6 +76,9 @@ class Linter {
     if (op.column.generated) {
       add("generated-column", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "add a plain column, fill it by 'backfill', and let the program write it");
+    } else if (needs_value(op.column)) {
+      add("no-default", "rows that exist have no value for it, and the release that still runs writes none",
+          "give it a default (orm::default_value), or make it nullable");
     }
   }
   void check(const DropColumn& op) {
@@ -92,7 +96,12 @@ class Linter {
                orm::ddl::type_name(op.column, db::Dialect::postgres)) {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "rename it at the same time (orm::renamed_from): `migrate make` keeps both columns the same then, "
-          "until no older release runs any more, where the new type holds every value of the old one");
+          "until no older release runs any more, where the new type rounds no value of the old one");
+    } else if (narrows(*column, op.column) && !migration_.border) {
+      add("narrow-rule", "the release that still runs may write what is refused then",
+          "mark the migration 'border: true', as `migrate make` does: it is applied when no older release "
+          "runs any more",
+          false);
     } else if (column->byte_order != op.column.byte_order) {
       check_order(op);
     }

@@ -10,13 +10,12 @@
 #include "migrate/diff.hpp"
 #include "migrate/executor.hpp"
 #include "migrate/graph.hpp"
-#include "migrate/history.hpp"
+#include "migrate/ledger.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/pending.hpp"
 #include "migrate/prepared.hpp"
 #include "migrate/runner.hpp"
 #include "migrate/source_files.hpp"
-#include "migrate/squash.hpp"
 #include "migrate/sum.hpp"
 
 namespace mpf::migrate {
@@ -65,7 +64,7 @@ class Migrator::Impl {
 
   std::vector<PlannedMigration> plan() {
     const auto graph = load();
-    const auto records = checked_records(graph);
+    const auto records = ledger().records(graph);
     std::vector<PlannedMigration> result;
     const auto pending = find({}, graph, records);
     auto all = pending.due;
@@ -79,9 +78,8 @@ class Migrator::Impl {
 
   std::vector<MigrationId> pending() {
     const auto graph = load();
-    const auto records = checked_records(graph);
     std::vector<MigrationId> result;
-    const auto found = find({}, graph, records);
+    const auto found = find({}, graph, ledger().records(graph));
     for (const auto* migration : found.due) result.push_back(migration->id);
     for (const auto* migration : found.needed) result.push_back(migration->id);
     return result;
@@ -90,24 +88,19 @@ class Migrator::Impl {
   std::vector<MigrationId> held() {
     const auto graph = load();
     std::vector<MigrationId> result;
-    for (const auto* migration : find({}, graph, checked_records(graph)).held)
+    for (const auto* migration : find({}, graph, ledger().records(graph)).held)
       result.push_back(migration->id);
     return result;
   }
 
   std::vector<MigrationId> apply(const ApplyOptions& options) {
     const auto graph = load();
-    {
-      auto records = History(database()).read();
-      if (adopt_squashed(graph, records).empty() &&
-          find(options, graph, checked(graph, std::move(records))).due.empty()) {
-        return {};
-      }
-    }
+    auto own = ledger();
+    if (!own.is_behind(graph) && find(options, graph, own.records(graph)).due.empty()) return {};
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
-      record_squashed(graph, options);
-      const auto now = checked_records(graph);
+      own.record_squashed(graph, options);
+      const auto now = own.records(graph);
       const auto work = prepare_all(graph, now, find(options, graph, now).due);
       result = Runner(database(), modules_, clock_, options).run(work);
     });
@@ -126,57 +119,16 @@ class Migrator::Impl {
     const auto graph = load();
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
-      record_squashed(graph, options);
+      ledger().record_squashed(graph, options);
       const auto work = prepare_rollback(graph, module, name);
       result = Runner(database(), modules_, clock_, options).run(work);
     });
     return result;
   }
 
-  std::vector<MigrationStatus> show() {
-    const auto graph = load();
-    auto records = History(database()).read();
-    adopt_squashed(graph, records);
-    const auto begun = History(database()).read_progress();
-    std::vector<MigrationStatus> result;
-    for (const auto& migration : graph.migrations()) {
-      const auto found = records.find(migration.id);
-      if (begun.contains(migration.id)) {
-        result.push_back({migration.id, MigrationState::begun, {}, migration.border});
-      } else if (found == records.end()) {
-        result.push_back({migration.id, MigrationState::pending, {}, migration.border});
-      } else {
-        const bool same = found->second.checksum == migration.checksum;
-        result.push_back({migration.id, same ? MigrationState::applied : MigrationState::edited,
-                          found->second.applied_at, migration.border});
-      }
-    }
-    for (const auto& [id, record] : records) {
-      if (graph.find(id)) continue;
-      const bool known = std::ranges::count(modules_, id.module, &ModuleModels::module) > 0;
-      result.push_back(
-          {id, known ? MigrationState::missing : MigrationState::orphaned, record.applied_at, false});
-    }
-    return result;
-  }
-
-  void fake(const MigrationId& id, bool applied) {
-    const auto graph = load();
-    const auto* migration = graph.find(id);
-    if (applied && !migration) find_one(graph, modules_, id.module, id.name);
-    if (applied && (!migration || migration->id != id)) {
-      fail(ErrorKind::not_found, "there is no migration " + id.to_string() + "; say its whole name");
-    }
-    in_transaction(database(), {.lock_wait = ApplyOptions().lock_wait}, [&] {
-      History history(database());
-      history.prepare();
-      history.prepare_progress();
-      history.remove_progress(id);
-      if (!applied && !history.checksum(id)) fail(ErrorKind::not_found, id.to_string() + " is not applied");
-      history.remove(id);
-      if (applied) history.add(*migration, clock_.now());
-    });
-  }
+  std::vector<MigrationStatus> show() { return ledger().statuses(load()); }
+  void fake(const MigrationId& id, bool applied) { ledger().fake(load(), id, applied); }
+  std::size_t forget(std::string_view module) { return ledger().forget(module); }
 
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward) {
     const auto graph = load();
@@ -224,12 +176,12 @@ class Migrator::Impl {
       report.files.emplace_back(e.what());
     }
     const auto graph = load();
-    auto records = History(database()).read();
-    adopt_squashed(graph, records);
+    History::Records records;
     try {
-      records = checked(graph, std::move(records));
+      records = ledger().records(graph);
     } catch (const Error& e) {
       if (report.files.empty()) report.files.emplace_back(e.what());
+      records = ledger().unchecked(graph);
     }
     const auto pending = find({}, graph, records);
     for (const auto* migration : pending.due) {
@@ -262,28 +214,6 @@ class Migrator::Impl {
     return fiber::offload([&] { return SourceFiles(modules_).merge(); });
   }
 
-  std::size_t forget(std::string_view module) {
-    if (std::ranges::count(modules_, module, &ModuleModels::module)) {
-      fail(ErrorKind::conflict,
-           "module '" + std::string(module) +
-               "' is part of the application: to take its tables away run `migrate rollback " +
-               std::string(module) + "`");
-    }
-    std::size_t count = 0;
-    in_transaction(database(), {.lock_wait = ApplyOptions().lock_wait}, [&] {
-      History history(database());
-      history.prepare_progress();
-      for (const auto& [id, record] : history.read()) {
-        if (id.module != module) continue;
-        history.remove(id);
-        history.remove_progress(id);
-        ++count;
-      }
-    });
-    if (count == 0) fail(ErrorKind::not_found, "no migration of '" + std::string(module) + "' is applied");
-    return count;
-  }
-
  private:
   db::Database& database() const {
     if (!database_) fail(ErrorKind::internal, "this migrator has no database");
@@ -295,36 +225,7 @@ class Migrator::Impl {
     return fiber::offload([&] { return Graph(modules_); });
   }
 
-  History::Records checked_records(const Graph& graph) const {
-    auto records = History(database()).read();
-    adopt_squashed(graph, records);
-    return checked(graph, std::move(records));
-  }
-
-  History::Records checked(const Graph& graph, History::Records records) const {
-    check_history(graph, records, modules_);
-    check_sums(graph);
-    check_branches(graph);
-    for (const auto& [id, progress] : History(database()).read_progress()) {
-      if (!progress.backward || undoing_) continue;
-      fail(ErrorKind::conflict, id.to_string() + " is half undone: go on with `migrate rollback " +
-                                    id.module + " " + id.name + "`");
-    }
-    return records;
-  }
-
-  /// From now on the squashed one is what history has.
-  void record_squashed(const Graph& graph, const ApplyOptions& options) const {
-    in_transaction(database(), {.lock_wait = options.lock_wait, .lock_timeout = options.lock_timeout}, [&] {
-      History history(database());
-      auto records = history.read();
-      for (const auto* squashed : adopt_squashed(graph, records)) {
-        for (const auto& id : squashed->replaces) history.remove(id);
-        history.remove(squashed->id);
-        history.add(*squashed, records.at(squashed->id).applied_at);
-      }
-    });
-  }
+  Ledger ledger() const { return {database(), modules_, clock_}; }
 
   Pending find(const ApplyOptions& options, const Graph& graph, const History::Records& records) const {
     return find_pending(graph, records, modules_, database().dialect(), options);
@@ -333,61 +234,19 @@ class Migrator::Impl {
   /// Off the loop: with a long history it takes a while.
   std::vector<Prepared> prepare_all(const Graph& graph, const History::Records& records,
                                     const std::vector<const Migration*>& pending) const {
-    return fiber::offload([&] {
-      const auto dialect = database().dialect();
-      State state;
-      for (const auto& migration : graph.migrations()) {
-        if (records.contains(migration.id)) replay(migration, state);
-      }
-      if (dialect == db::Dialect::postgres) {
-        auto linted = state;
-        for (const auto* migration : pending) refuse_unsafe(migrate::lint(*migration, linted));
-      }
-      std::vector<Prepared> result;
-      for (const auto* migration : pending) {
-        result.push_back(prepare(*migration, migration->operations, false, state, dialect));
-        check_functions(result.back());
-      }
-      return result;
-    });
-  }
-
-  void check_functions(const Prepared& work) const {
-    for (const auto& step : work.script.steps) {
-      if (step.kind == Step::Kind::call) find_function(modules_, work, step);
-    }
+    return fiber::offload(
+        [&] { return prepare_due(graph, records, pending, modules_, database().dialect()); });
   }
 
   std::vector<Prepared> prepare_rollback(const Graph& graph, std::string_view module, std::string_view name) {
-    undoing_ = true;
-    const auto records = checked_records(graph);
-    undoing_ = false;
+    const auto records = ledger().records(graph, true);
     const auto chosen = graph.with_dependents({find_applied(graph, records, modules_, module, name)});
-    State state;
-    std::map<MigrationId, std::vector<LocatedOperation>> operations;
-    for (const auto& migration : graph.migrations()) {
-      if (!records.contains(migration.id)) continue;
-      if (std::ranges::find(chosen, migration.id) == chosen.end()) {
-        replay(migration, state);
-      } else {
-        operations[migration.id] = reversed(migration, state);
-      }
-    }
-    std::vector<Prepared> result;
-    for (auto id = chosen.rbegin(); id != chosen.rend(); ++id) {
-      const auto found = operations.find(*id);
-      if (found == operations.end()) continue;
-      result.push_back(
-          prepare(*graph.find(*id), std::move(found->second), true, state, database().dialect()));
-      check_functions(result.back());
-    }
-    return result;
+    return prepare_undoing(graph, records, chosen, modules_, database().dialect());
   }
 
   db::Database* const database_;
   const std::vector<ModuleModels> modules_;
   const Clock& clock_;
-  bool undoing_ = false;
 };
 
 Migrator::Migrator(db::Database* database, std::vector<ModuleModels> modules, const Clock& clock)

@@ -1,10 +1,21 @@
 #include "migrate/prepared.hpp"
 
 #include <algorithm>
+#include <map>
 
-#include "migrate/graph.hpp"
+#include "migrate/lint.hpp"
+#include "migrate/runner.hpp"
 
 namespace mpf::migrate {
+namespace {
+
+void check_functions(const std::vector<ModuleModels>& modules, const Prepared& work) {
+  for (const auto& step : work.script.steps) {
+    if (step.kind == Step::Kind::call) find_function(modules, work, step);
+  }
+}
+
+}  // namespace
 
 Prepared prepare(const Migration& migration, std::vector<LocatedOperation> operations, bool backward,
                  State& state, db::Dialect dialect) {
@@ -38,6 +49,48 @@ std::vector<LocatedOperation> reversed(const Migration& migration, State& state)
     result.push_back({std::move(*reverse), line});
   });
   std::ranges::reverse(result);
+  return result;
+}
+
+std::vector<Prepared> prepare_due(const Graph& graph, const History::Records& records,
+                                  const std::vector<const Migration*>& due,
+                                  const std::vector<ModuleModels>& modules, db::Dialect dialect) {
+  State state;
+  for (const auto& migration : graph.migrations()) {
+    if (records.contains(migration.id)) replay(migration, state);
+  }
+  if (dialect == db::Dialect::postgres) {
+    auto linted = state;
+    for (const auto* migration : due) refuse_unsafe(lint(*migration, linted));
+  }
+  std::vector<Prepared> result;
+  for (const auto* migration : due) {
+    result.push_back(prepare(*migration, migration->operations, false, state, dialect));
+    check_functions(modules, result.back());
+  }
+  return result;
+}
+
+std::vector<Prepared> prepare_undoing(const Graph& graph, const History::Records& records,
+                                      const std::vector<MigrationId>& chosen,
+                                      const std::vector<ModuleModels>& modules, db::Dialect dialect) {
+  State state;
+  std::map<MigrationId, std::vector<LocatedOperation>> operations;
+  for (const auto& migration : graph.migrations()) {
+    if (!records.contains(migration.id)) continue;
+    if (std::ranges::find(chosen, migration.id) == chosen.end()) {
+      replay(migration, state);
+    } else {
+      operations[migration.id] = reversed(migration, state);
+    }
+  }
+  std::vector<Prepared> result;
+  for (auto id = chosen.rbegin(); id != chosen.rend(); ++id) {
+    const auto found = operations.find(*id);
+    if (found == operations.end()) continue;
+    result.push_back(prepare(*graph.find(*id), std::move(found->second), true, state, dialect));
+    check_functions(modules, result.back());
+  }
   return result;
 }
 

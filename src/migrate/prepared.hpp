@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "migrate/graph.hpp"
+#include "migrate/history.hpp"
 #include "migrate/migration.hpp"
 #include "migrate/sql.hpp"
 #include "migrate/state.hpp"
@@ -24,6 +26,17 @@ Prepared prepare(const Migration& migration, std::vector<LocatedOperation> opera
 /// What undoes the migration, in the order to be run. Moves the state on over the migration. Error(conflict)
 /// when it cannot be undone.
 std::vector<LocatedOperation> reversed(const Migration& migration, State& state);
+
+/// Migrations that are due, in order, on top of those applied. Error(configuration) for what is unsafe on
+/// PostgreSQL and has no reason, and for functions that their modules lack.
+std::vector<Prepared> prepare_due(const Graph& graph, const History::Records& records,
+                                  const std::vector<const Migration*>& due,
+                                  const std::vector<ModuleModels>& modules, db::Dialect dialect);
+
+/// Undoes the migrations, newest first, on top of the others applied.
+std::vector<Prepared> prepare_undoing(const Graph& graph, const History::Records& records,
+                                      const std::vector<MigrationId>& chosen,
+                                      const std::vector<ModuleModels>& modules, db::Dialect dialect);
 
 PlannedMigration to_plan(const Prepared& prepared);
 

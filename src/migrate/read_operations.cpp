@@ -2,6 +2,7 @@
 
 #include <mpf/base/enum.hpp>
 
+#include "migrate/forms.hpp"
 #include "migrate/sql_text.hpp"
 #include "migrate/yaml_reader.hpp"
 
@@ -210,104 +211,61 @@ Operation read_call(const YamlReader& op) {
   return result;
 }
 
-using ReadOperation = Operation (*)(const YamlReader&);
+void read_value(const YamlReader& op, const std::string& key, Word word, std::string& value) {
+  if (word == Word::maybe) {
+    value = op.scalar(op.need(key), key);
+  } else {
+    value = word == Word::name ? op.name(key) : op.text(key);
+  }
+}
+void read_value(const YamlReader& op, const std::string& key, Word, orm::Column& value) {
+  value = read_column(op.inner(key, "a column"));
+}
+void read_value(const YamlReader& op, const std::string& key, Word, orm::Index& value) {
+  value = read_index(op.inner(key, "an index"));
+}
+void read_value(const YamlReader& op, const std::string& key, Word, orm::Check& value) {
+  value = read_check(op.inner(key, "a check"));
+}
+
+template <class Op>
+Operation read_form(const YamlReader& op) {
+  std::vector<std::string_view> keys;
+  for_each_key(form_of<Op>(), [&](const auto& key) { keys.push_back(key.key); });
+  op.allow(keys);
+  Op result;
+  for_each_key(form_of<Op>(),
+               [&](const auto& key) { read_value(op, std::string(key.key), key.word, result.*key.member); });
+  return result;
+}
+
 struct Kind {
   std::string_view name;
-  ReadOperation read;
+  Operation (*read)(const YamlReader&);
 };
 
-const std::array kinds{
-    Kind{"create_table", read_create_table},
-    Kind{"drop_table",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table"});
-           return DropTable{op.name("table")};
-         }},
-    Kind{"rename_table",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"from", "to"});
-           return RenameTable{op.name("from"), op.name("to")};
-         }},
-    Kind{"move_table",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "from", "to"});
-           return MoveTable{op.name("table"), op.text("from"), op.text("to")};
-         }},
-    Kind{"alter_table",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "tenant"});
-           return AlterTable{op.name("table"), op.scalar(op.need("tenant"), "tenant")};
-         }},
-    Kind{"set_row_security",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "role", "site", "provider", "shared", "site_of"});
-           return AlterRowSecurity{op.name("table"), read_security(op)};
-         }},
-    Kind{"drop_row_security",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table"});
-           return AlterRowSecurity{op.name("table"), std::nullopt};
-         }},
-    Kind{"add_column",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "column"});
-           return AddColumn{op.name("table"), read_column(op.inner("column", "a column"))};
-         }},
-    Kind{"drop_column",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "column"});
-           return DropColumn{op.name("table"), op.name("column")};
-         }},
-    Kind{"alter_column",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "column"});
-           return AlterColumn{op.name("table"), read_column(op.inner("column", "a column"))};
-         }},
-    Kind{"rename_column",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "from", "to"});
-           return RenameColumn{op.name("table"), op.name("from"), op.name("to")};
-         }},
-    Kind{
-        "expand_column",
-        [](const YamlReader& op) -> Operation {
-          op.allow({"table", "from", "column"});
-          return ExpandColumn{op.name("table"), op.name("from"), read_column(op.inner("column", "a column"))};
-        }},
-    Kind{"contract_column",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "from", "to"});
-           return ContractColumn{op.name("table"), op.name("from"), op.name("to")};
-         }},
-    Kind{"create_index",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "index"});
-           return CreateIndex{op.name("table"), read_index(op.inner("index", "an index"))};
-         }},
-    Kind{"drop_index",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "index"});
-           return DropIndex{op.name("table"), op.name("index")};
-         }},
-    Kind{"rename_index",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "from", "to"});
-           return RenameIndex{op.name("table"), op.name("from"), op.name("to")};
-         }},
-    Kind{"add_check",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "check"});
-           return AddCheck{op.name("table"), read_check(op.inner("check", "a check"))};
-         }},
-    Kind{"drop_check",
-         [](const YamlReader& op) -> Operation {
-           op.allow({"table", "check"});
-           return DropCheck{op.name("table"), op.name("check")};
-         }},
-    Kind{"sql", read_sql},
-    Kind{"backfill", read_backfill},
-    Kind{"call", read_call},
-};
+/// All that a file may have.
+std::vector<Kind> all_kinds() {
+  std::vector<Kind> result{{"create_table", read_create_table},
+                           {"set_row_security",
+                            [](const YamlReader& op) -> Operation {
+                              op.allow({"table", "role", "site", "provider", "shared", "site_of"});
+                              return AlterRowSecurity{op.name("table"), read_security(op)};
+                            }},
+                           {"drop_row_security",
+                            [](const YamlReader& op) -> Operation {
+                              op.allow({"table"});
+                              return AlterRowSecurity{op.name("table"), std::nullopt};
+                            }},
+                           {"sql", read_sql},
+                           {"backfill", read_backfill},
+                           {"call", read_call}};
+  const auto add = [&]<class Form>(const Form& form) {
+    result.push_back({form.kind, read_form<typename Form::Kind>});
+  };
+  std::apply([&](const auto&... form) { (add(form), ...); }, forms);
+  return result;
+}
 
 }  // namespace
 
@@ -317,6 +275,7 @@ LocatedOperation read_operation(const YamlReader& file, const YAML::Node& node) 
   }
   const YAML::Node key = node.begin()->first;
   const YAML::Node value = node.begin()->second;
+  static const auto kinds = all_kinds();
   const auto found = std::ranges::find(kinds, key.Scalar(), &Kind::name);
   if (found == kinds.end()) {
     std::vector<std::string_view> known;

@@ -86,6 +86,14 @@ bool convertible(const orm::Column& from, const orm::Column& to) noexcept;
 /// Whether every value of the one column has its own place in the other: none is refused, none is rounded.
 bool keeps_all(const orm::Column& from, const orm::Column& to) noexcept;
 
+/// Whether the database refuses each value that has no place of its own in the other column, rather than to
+/// round it.
+bool keeps_or_refuses(const orm::Column& from, const orm::Column& to) noexcept;
+
+/// Whether text that the one column may hold is too long for the other of the same name, or none of its
+/// choices.
+bool narrows(const orm::Column& from, const orm::Column& to);
+
 /// What an index is called while another one still has its name.
 std::string next_name(const std::string& index);
 

@@ -4,6 +4,7 @@
 #include <mpf/base/enum.hpp>
 #include <mpf/base/text.hpp>
 
+#include "migrate/forms.hpp"
 #include "migrate/migration.hpp"
 
 namespace mpf::migrate {
@@ -50,6 +51,8 @@ std::string scalar(std::string_view text) {
   return double_quoted(text);
 }
 
+std::string text_of(const std::string& name) { return scalar(name); }
+
 std::string list(const std::vector<std::string>& items) {
   std::string text = "[";
   for (const auto& item : items) text += (text.size() == 1 ? "" : ", ") + scalar(item);
@@ -70,7 +73,7 @@ std::string reference(const orm::Reference& to) {
   return text + "}";
 }
 
-std::string column(const orm::Column& c) {
+std::string text_of(const orm::Column& c) {
   auto text = "{name: " + scalar(c.name) + ", type: " + std::string(type_to_text(c.type));
   if (c.type == orm::ColumnType::decimal) text += ", scale: " + std::to_string(c.scale);
   if (c.element) text += ", of: " + std::string(enum_name(*c.element));
@@ -91,7 +94,7 @@ std::string column(const orm::Column& c) {
   return text + "}";
 }
 
-std::string index(const orm::Index& i) {
+std::string text_of(const orm::Index& i) {
   auto text = "{name: " + scalar(i.name) + ", columns: " + list(i.columns);
   if (!i.expressions.empty()) {
     text += ", expressions: [";
@@ -120,7 +123,7 @@ std::vector<std::pair<std::string, std::string>> security(const orm::RowSecurity
   return result;
 }
 
-std::string check(const orm::Check& c) {
+std::string text_of(const orm::Check& c) {
   return "{name: " + scalar(c.name) + ", condition: " + sql_text(c.condition) + "}";
 }
 
@@ -156,138 +159,68 @@ std::string values(const std::vector<std::pair<std::string, orm::SqlText>>& list
   return text + "}";
 }
 
+/// Writes what the operation holds; returns what its kind is called.
+class OperationWriter {
+ public:
+  std::string_view operator()(const CreateTable& op) {
+    const auto& table = op.table;
+    lines_.add_name("table", table.name);
+    if (!table.tenant_column.empty()) lines_.add_name("tenant", table.tenant_column);
+    if (table.row_security) lines_.add("row_security", braces(security(*table.row_security)));
+    lines_.begin_list("columns");
+    for (const auto& each : table.columns) lines_.add_item(text_of(each));
+    if (!table.indexes.empty()) lines_.begin_list("indexes");
+    for (const auto& each : table.indexes) lines_.add_item(text_of(each));
+    if (!table.checks.empty()) lines_.begin_list("checks");
+    for (const auto& each : table.checks) lines_.add_item(text_of(each));
+    return "create_table";
+  }
+  std::string_view operator()(const AlterRowSecurity& op) {
+    lines_.add_name("table", op.table);
+    if (!op.security) return "drop_row_security";
+    for (const auto& [key, value] : security(*op.security)) lines_.add(key, value);
+    return "set_row_security";
+  }
+  std::string_view operator()(const RunSql& op) {
+    lines_.add_optional("sqlite", op.sqlite);
+    lines_.add_optional("postgres", op.postgres);
+    lines_.add_optional("reverse_sqlite", op.reverse_sqlite);
+    lines_.add_optional("reverse_postgres", op.reverse_postgres);
+    if (op.irreversible) lines_.add("irreversible", "true");
+    return "sql";
+  }
+  std::string_view operator()(const Backfill& op) {
+    lines_.add_name("table", op.table);
+    lines_.add("set", values(op.set));
+    if (op.where) lines_.add("where", sql_text(*op.where));
+    lines_.add("batch", std::to_string(op.batch));
+    if (op.pause_ms > 0) lines_.add("pause_ms", std::to_string(op.pause_ms));
+    if (!op.reverse.empty()) lines_.add("reverse", values(op.reverse));
+    if (op.irreversible) lines_.add("irreversible", "true");
+    return "backfill";
+  }
+  std::string_view operator()(const CallFunction& op) {
+    lines_.add_name("function", op.function);
+    if (!op.reverse.empty()) lines_.add_name("reverse", op.reverse);
+    if (op.irreversible) lines_.add("irreversible", "true");
+    return "call";
+  }
+  template <class Op>
+  std::string_view operator()(const Op& op) {
+    for_each_key(form_of<Op>(), [&](const auto& key) { lines_.add(key.key, text_of(op.*key.member)); });
+    return form_of<Op>().kind;
+  }
+
+  Lines& lines() { return lines_; }
+
+ private:
+  Lines lines_;
+};
+
 std::string operation(const LocatedOperation& located) {
-  const auto& operation = located.operation;
-  Lines lines;
-  const char* kind = std::visit(Overloaded{
-                                    [&](const CreateTable& op) {
-                                      lines.add_name("table", op.table.name);
-                                      if (!op.table.tenant_column.empty())
-                                        lines.add_name("tenant", op.table.tenant_column);
-                                      if (op.table.row_security) {
-                                        lines.add("row_security", braces(security(*op.table.row_security)));
-                                      }
-                                      lines.begin_list("columns");
-                                      for (const auto& each : op.table.columns) lines.add_item(column(each));
-                                      if (!op.table.indexes.empty()) lines.begin_list("indexes");
-                                      for (const auto& each : op.table.indexes) lines.add_item(index(each));
-                                      if (!op.table.checks.empty()) lines.begin_list("checks");
-                                      for (const auto& each : op.table.checks) lines.add_item(check(each));
-                                      return "create_table";
-                                    },
-                                    [&](const DropTable& op) {
-                                      lines.add_name("table", op.table);
-                                      return "drop_table";
-                                    },
-                                    [&](const RenameTable& op) {
-                                      lines.add_name("from", op.from);
-                                      lines.add_name("to", op.to);
-                                      return "rename_table";
-                                    },
-                                    [&](const MoveTable& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("from", op.from);
-                                      lines.add_name("to", op.to);
-                                      return "move_table";
-                                    },
-                                    [&](const AlterTable& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("tenant", op.tenant_column);
-                                      return "alter_table";
-                                    },
-                                    [&](const AlterRowSecurity& op) {
-                                      lines.add_name("table", op.table);
-                                      if (!op.security) return "drop_row_security";
-                                      for (const auto& [key, value] : security(*op.security)) {
-                                        lines.add(key, value);
-                                      }
-                                      return "set_row_security";
-                                    },
-                                    [&](const AddColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add("column", column(op.column));
-                                      return "add_column";
-                                    },
-                                    [&](const DropColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("column", op.column);
-                                      return "drop_column";
-                                    },
-                                    [&](const AlterColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add("column", column(op.column));
-                                      return "alter_column";
-                                    },
-                                    [&](const RenameColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("from", op.from);
-                                      lines.add_name("to", op.to);
-                                      return "rename_column";
-                                    },
-                                    [&](const ExpandColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("from", op.from);
-                                      lines.add("column", column(op.column));
-                                      return "expand_column";
-                                    },
-                                    [&](const ContractColumn& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("from", op.from);
-                                      lines.add_name("to", op.to);
-                                      return "contract_column";
-                                    },
-                                    [&](const CreateIndex& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add("index", index(op.index));
-                                      return "create_index";
-                                    },
-                                    [&](const DropIndex& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("index", op.index);
-                                      return "drop_index";
-                                    },
-                                    [&](const RenameIndex& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("from", op.from);
-                                      lines.add_name("to", op.to);
-                                      return "rename_index";
-                                    },
-                                    [&](const AddCheck& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add("check", check(op.check));
-                                      return "add_check";
-                                    },
-                                    [&](const DropCheck& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add_name("check", op.check);
-                                      return "drop_check";
-                                    },
-                                    [&](const RunSql& op) {
-                                      lines.add_optional("sqlite", op.sqlite);
-                                      lines.add_optional("postgres", op.postgres);
-                                      lines.add_optional("reverse_sqlite", op.reverse_sqlite);
-                                      lines.add_optional("reverse_postgres", op.reverse_postgres);
-                                      if (op.irreversible) lines.add("irreversible", "true");
-                                      return "sql";
-                                    },
-                                    [&](const Backfill& op) {
-                                      lines.add_name("table", op.table);
-                                      lines.add("set", values(op.set));
-                                      if (op.where) lines.add("where", sql_text(*op.where));
-                                      lines.add("batch", std::to_string(op.batch));
-                                      if (op.pause_ms > 0) lines.add("pause_ms", std::to_string(op.pause_ms));
-                                      if (!op.reverse.empty()) lines.add("reverse", values(op.reverse));
-                                      if (op.irreversible) lines.add("irreversible", "true");
-                                      return "backfill";
-                                    },
-                                    [&](const CallFunction& op) {
-                                      lines.add_name("function", op.function);
-                                      if (!op.reverse.empty()) lines.add_name("reverse", op.reverse);
-                                      if (op.irreversible) lines.add("irreversible", "true");
-                                      return "call";
-                                    },
-                                },
-                                operation);
+  OperationWriter writer;
+  const auto kind = std::visit(writer, located.operation);
+  auto& lines = writer.lines();
   if (!located.reason.empty()) lines.add("reason", double_quoted(located.reason));
   return "  - " + std::string(kind) + ":\n" + lines.text();
 }

@@ -33,7 +33,7 @@ void YamlReader::fail(const YAML::Node& at, const std::string& message) const {
   fail_at(source_, at.Mark().line + 1, message);
 }
 
-void YamlReader::allow(std::initializer_list<std::string_view> keys) const {
+void YamlReader::allow(const std::vector<std::string_view>& keys) const {
   std::vector<std::string_view> known(keys);
   if (may_have_reason_) known.push_back("reason");
   for (const auto& pair : node_) {

@@ -2,7 +2,6 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +21,7 @@ class YamlReader {
   [[noreturn]] void fail(const YAML::Node& at, const std::string& message) const;
   [[noreturn]] void unknown(const YAML::Node& at, const std::string& what, const std::string& word,
                             const std::vector<std::string_view>& known) const;
-  void allow(std::initializer_list<std::string_view> keys) const;
+  void allow(const std::vector<std::string_view>& keys) const;
 
   YAML::Node find(const std::string& key) const { return node_[key]; }
   YAML::Node need(const std::string& key) const;

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "migrate/killing_database.hpp"
-#include "migrate/lint.hpp"
 #include "migrate/support.hpp"
 #include "support/postgres.hpp"
 
@@ -298,45 +297,5 @@ TEST_CASE("what cannot be made safe is refused without a reason, on PostgreSQL o
       CHECK(migrator().lint().empty());
       CHECK(migrator().apply().size() == 1);
     });
-  }
-}
-
-TEST_CASE("lint knows what SQL by hand does to others, and what it does not") {
-  const auto rule = [](const std::string& sql) {
-    const auto findings = migrate::lint_sql(sql, {"mine"});
-    return findings.empty() ? std::string() : findings.front().rule;
-  };
-  CHECK(rule("CREATE INDEX i ON t (x)") == "index");
-  CHECK(rule("create unique index i on t (x)") == "index");
-  CHECK(rule("CREATE INDEX CONCURRENTLY i ON t (x)") == "concurrently");
-  CHECK(rule("DROP INDEX i") == "index");
-  CHECK(rule("REINDEX TABLE t") == "index");
-  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0)") == "constraint");
-  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES u (id)") == "constraint");
-  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c UNIQUE (x)") == "unique");
-  CHECK(rule("ALTER TABLE t ADD CONSTRAINT c EXCLUDE USING gist (x WITH &&)") == "exclude");
-  CHECK(rule("ALTER TABLE t ALTER COLUMN x TYPE bigint") == "type");
-  CHECK(rule("ALTER TABLE t ALTER x SET NOT NULL") == "not-null");
-  CHECK(rule("ALTER TABLE t ADD COLUMN x uuid DEFAULT gen_random_uuid()") == "volatile-default");
-  CHECK(rule("ALTER TABLE t ADD COLUMN x bigint GENERATED ALWAYS AS (y * 2) STORED") == "generated-column");
-  CHECK(rule("ALTER TABLE t RENAME COLUMN x TO y") == "rename");
-  CHECK(rule("ALTER TABLE t DROP COLUMN x") == "drop-column");
-  CHECK(rule("DROP TABLE t") == "drop-table");
-  CHECK(rule("DROP TABLE mine CASCADE") == "cascade");
-  CHECK(rule("TRUNCATE t") == "truncate");
-  CHECK(rule("UPDATE t SET x = 1") == "all-rows");
-  CHECK(rule("DELETE FROM t;") == "all-rows");
-  CHECK(rule("VACUUM FULL t") == "lock");
-  CHECK(rule("LOCK TABLE t") == "lock");
-  CHECK(rule("ALTER TABLE t DETACH PARTITION p") == "detach");
-  CHECK(rule("CREATE TABLE mine (x varchar(10))") == "varchar");
-  for (const auto* fine :
-       {"ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0) NOT VALID", "ALTER TABLE t VALIDATE CONSTRAINT c",
-        "ALTER TABLE t ADD COLUMN x text DEFAULT 'DROP TABLE t'", "-- DROP TABLE t",
-        "CREATE INDEX i ON mine (x)", "ALTER TABLE \"mine\" ALTER x SET NOT NULL",
-        "UPDATE t SET x = 1 WHERE id = 3", "ALTER TABLE t ALTER x DROP DEFAULT",
-        "DO $$ BEGIN DROP TABLE t; END $$"}) {
-    CAPTURE(fine);
-    CHECK(rule(fine).empty());
   }
 }
