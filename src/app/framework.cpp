@@ -1,5 +1,6 @@
 #include "app/framework.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -7,8 +8,11 @@
 #include <mpf/auth/models.hpp>
 #include <mpf/base/error.hpp>
 #include <mpf/cache/epochs.hpp>
+#include <mpf/orm/row_security.hpp>
 #include <mpf/task/queue.hpp>
 #include <mpf/tenant/models.hpp>
+
+#include <mpf_embedded/mpf_app_row_security_migrations.hpp>
 
 #include "app/instance.hpp"
 
@@ -67,11 +71,22 @@ config::Configuration load_configuration(const ApplicationOptions& options, cons
   return config::Configuration::load({});
 }
 
-std::vector<migrate::ModuleModels> framework_models() {
-  return {{.module = "mpf.cache", .tables = {cache_epochs()}, .migrations = &cache::migrations()},
-          {.module = "mpf.task", .tables = task::tables(), .migrations = &task::migrations()},
-          {.module = "mpf.tenant", .tables = tenant::tables(), .migrations = &tenant::migrations()},
-          {.module = "mpf.auth", .tables = auth::tables(), .migrations = &auth::migrations()}};
+std::vector<migrate::ModuleModels> framework_models(bool row_security) {
+  std::vector<migrate::ModuleModels> result{
+      {.module = "mpf.cache", .tables = {cache_epochs()}, .migrations = &cache::migrations()},
+      {.module = "mpf.task", .tables = task::tables(), .migrations = &task::migrations()},
+      {.module = "mpf.tenant", .tables = tenant::tables(), .migrations = &tenant::migrations()},
+      {.module = "mpf.auth", .tables = auth::tables(), .migrations = &auth::migrations()}};
+  if (!row_security) return result;
+  // The rest stays outside: no scope reads tables of tasks and of the cache, whose rows are no tenant's.
+  for (const auto& model : typed_framework_models()) {
+    for (auto& module : result) {
+      const auto table = std::ranges::find(module.tables, model.table().name, &orm::Table::name);
+      if (table != module.tables.end()) table->row_security = orm::row_security_of(model.info());
+    }
+  }
+  result.push_back({.module = "mpf.row_security", .tables = {}, .migrations = &row_security_migrations()});
+  return result;
 }
 
 std::vector<orm::AnyModel> typed_framework_models() {

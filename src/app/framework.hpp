@@ -20,7 +20,7 @@ config::Configuration load_configuration(const ApplicationOptions& options, cons
                                          bool lenient);
 
 /// Tables and migrations of MPF's own modules.
-std::vector<migrate::ModuleModels> framework_models();
+std::vector<migrate::ModuleModels> framework_models(bool row_security);
 /// Those of these tables that are models.
 std::vector<orm::AnyModel> typed_framework_models();
 

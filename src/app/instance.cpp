@@ -9,6 +9,7 @@
 #include <mpf/cache/epochs.hpp>
 #include <mpf/db/postgres.hpp>
 #include <mpf/db/sqlite.hpp>
+#include <mpf/orm/row_security.hpp>
 #include <mpf/telemetry/log.hpp>
 
 #include "app/framework.hpp"
@@ -51,7 +52,7 @@ void Instance::configure(bool lenient) {
   own_settings<RuntimeSettings>("runtime");
   own_settings<auth::Settings>("auth");
 
-  registrations_.models = framework_models();
+  registrations_.models = framework_models(options_.row_security);
   registrations_.typed_models = typed_framework_models();
   add_framework_commands(*this);
   add_migrate_task(*this);
@@ -128,6 +129,8 @@ void Instance::open() {
     options.replica_lag = own.replica_lag;
     options.replica_timeout = own.replica_timeout;
     db_ = db::open_postgres(std::move(options));
+    migrated_ = db_.get();
+    if (options_.row_security) db_ = orm::with_row_security(std::move(db_));
     return;
   }
   constexpr std::string_view sqlite = "sqlite:";
@@ -141,12 +144,13 @@ void Instance::open() {
                          .busy_timeout = own.busy_timeout,
                          .durability = own.durable ? db::SqliteOptions::Durability::full
                                                    : db::SqliteOptions::Durability::normal});
+  migrated_ = db_.get();
 }
 
 std::filesystem::path Instance::data_folder() const { return settings<ApplicationSettings>().data_folder; }
 
 std::unique_ptr<migrate::Migrator> Instance::migrator() {
-  return std::make_unique<migrate::Migrator>(db_.get(), registrations_.models, *clock_);
+  return std::make_unique<migrate::Migrator>(migrated_, registrations_.models, *clock_);
 }
 
 void Instance::require_migrations() {
@@ -255,6 +259,7 @@ void Instance::stop() noexcept {
   queue_.reset();
   storage_.reset();
   cache_.reset();
+  migrated_ = nullptr;
   db_.reset();
   runtime_.reset();
   if (logger_) logger_->flush();

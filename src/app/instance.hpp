@@ -150,6 +150,7 @@ class Instance {
   telemetry::Metrics metrics_;
   std::unique_ptr<fiber::Runtime> runtime_;
   std::unique_ptr<db::Database> db_;
+  db::Database* migrated_ = nullptr;  ///< the same, without the wall: migrations see all rows
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<task::Queue> queue_;

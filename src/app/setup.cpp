@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <mpf/base/error.hpp>
+#include <mpf/orm/row_security.hpp>
 #include <mpf/task/context.hpp>
 #include <mpf/telemetry/log.hpp>
 #include <mpf/web/static_files.hpp>
@@ -49,7 +50,11 @@ void Setup::add_settings(std::type_index type, std::string_view section, std::sh
 }
 
 void Setup::add_model(const orm::AnyModel& model) {
-  models_of(instance_->registrations(), module_).tables.push_back(model.table());
+  auto table = model.table();
+  if (instance_->options().row_security && !table.row_security) {
+    table.row_security = orm::row_security_of(model.info());
+  }
+  models_of(instance_->registrations(), module_).tables.push_back(std::move(table));
   instance_->registrations().typed_models.push_back(model);
 }
 

@@ -15,10 +15,11 @@ namespace {
 using detail::ModelInfo;
 using detail::no_column;
 
-/// What the model's description says about the tenant of a row.
-RowSecurity security_of(const ModelInfo& model, const std::string& role) {
+}  // namespace
+
+RowSecurity row_security_of(const ModelInfo& model, const RowSecurityOptions& options) {
   const auto name = [](const ModelInfo& of, std::size_t column) { return of.table.columns[column].name; };
-  RowSecurity security{.role = role};
+  RowSecurity security{.role = options.role};
   if (model.site != no_column) security.site = name(model, model.site);
   if (model.provider != no_column) {
     security.provider = name(model, model.provider);
@@ -33,13 +34,11 @@ RowSecurity security_of(const ModelInfo& model, const std::string& role) {
   return security;
 }
 
-}  // namespace
-
 std::vector<std::string> row_security_sql(const std::vector<const ModelInfo*>& models,
                                           const RowSecurityOptions& options) {
   std::vector<std::string> statements;
   for (const ModelInfo* const model : models) {
-    const auto security = security_of(*model, options.role);
+    const auto security = row_security_of(*model, options);
     if (statements.empty()) statements = ddl::make_role(security.role);
     auto own = ddl::secure(model->table, security);
     std::ranges::move(own, std::back_inserter(statements));

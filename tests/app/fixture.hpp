@@ -54,8 +54,8 @@ class TestApplication {
  public:
   explicit TestApplication(std::function<void(Setup&)> setup = {})
       : TestApplication(one_module(std::move(setup))) {}
-  explicit TestApplication(Modules modules)
-      : application_(std::move(modules), {.name = "testing", .version = "1.2"}) {
+  explicit TestApplication(Modules modules, ApplicationOptions own = {.name = "testing", .version = "1.2"})
+      : application_(std::move(modules), std::move(own)) {
     options.overrides = {{"http.port", "0"},
                          {"application.data_folder", folder_.path().string()},
                          {"auth.argon2_memory_kib", "8"},

@@ -32,6 +32,9 @@ struct ApplicationOptions {
   const EmbeddedFiles* profiles = nullptr;  ///< YAML profiles compiled in; null: none
   std::string default_profile = "dev";      ///< without --profile and the environment variable
   std::string env_prefix = "MPF_";          ///< of environment variables: MPF_PROFILE, MPF_HTTP__PORT
+  /// On PostgreSQL scopes work behind its row-level security, on all models of the application and those of
+  /// MPF's own that say whose a row is (orm/row_security.hpp). `migrate make` writes what that takes.
+  bool row_security = false;
 };
 
 /// How to start. Nothing here is taken from the process's environment or arguments: main() does that.

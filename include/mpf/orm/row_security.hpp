@@ -7,6 +7,7 @@
 
 #include <mpf/db/database.hpp>
 #include <mpf/orm/detail/model_info.hpp>
+#include <mpf/orm/schema.hpp>
 
 /// PostgreSQL's row-level security as a second wall behind the conditions that the ORM writes: made from the
 /// same descriptions, it holds for SQL by hand as well. SQLite has no such thing; there all of this does
@@ -20,6 +21,9 @@ struct RowSecurityOptions {
   /// The role that scopes work as. It owns nothing, so that no policy is passed by.
   std::string role = std::string(default_role);
 };
+
+/// What migrations are told of a model that has the entry, made for one that has not.
+RowSecurity row_security_of(const detail::ModelInfo& model, const RowSecurityOptions& options = {});
 
 /// The statements that set it up for models without that entry, to be run by the owner of the tables after
 /// each migration; running them again does no harm. Models without a tenant stay open to every scope's reads
