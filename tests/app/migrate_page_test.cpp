@@ -92,7 +92,7 @@ class Reader {
 
  private:
   MigrateShell shell_;
-  const std::string production_ = test::address_of(test::fresh_postgres());
+  const std::string production_ = test::fresh_postgres();
 };
 
 }  // namespace

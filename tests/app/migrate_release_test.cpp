@@ -2,8 +2,6 @@
 
 #include <functional>
 
-#include <mpf/base/file.hpp>
-
 #include "app/migrate_shell.hpp"
 
 using namespace mpf;
@@ -11,7 +9,7 @@ using test::MigrateShell;
 
 TEST_CASE("a release border at a shell: apply stops there on PostgreSQL, tells so, and goes on when told") {
   MigrateShell shell;
-  shell.database(test::address_of(test::fresh_postgres()));
+  shell.database(test::fresh_postgres());
   shell.models("both");
   shell.make_and_apply();
   shell.models("slim");
@@ -35,25 +33,17 @@ TEST_CASE("a release border at a shell: apply stops there on PostgreSQL, tells s
 
 TEST_CASE("a backfill runs as a task of a worker, killed and resumed, and tells how far it is") {
   MigrateShell shell;
-  const auto options = test::fresh_postgres();
-  shell.database(test::address_of(options));
+  const auto address = test::fresh_postgres();
+  shell.database(address);
   shell.models("both");
   shell.make_and_apply();
-  const auto sql = [&](const std::string& text) {
-    std::string result;
-    fiber::run([&] { result = test::Postgres::shared().psql(options.database, text); });
-    while (result.ends_with('\n')) result.pop_back();
-    return result;
-  };
+  const auto sql = [&](const std::string& text) { return MigrateShell::sql(address, text); };
   sql("INSERT INTO content_item (title, teaser, summary) SELECT 't' || n, 'x', '' FROM generate_series(1, "
       "1500) n");
-  write_file_atomic(shell.migrations() / "0002_summaries.yaml",
-                    "migration:\n  module: content.item\n  name: \"0002_summaries\"\n  depends: "
-                    "[content.item/0001_initial]\n"
-                    "  border: true\noperations:\n  - backfill:\n      table: content_item\n      set: "
-                    "{summary: \"title\"}\n"
-                    "      where: \"summary = ''\"\n      batch: 10\n      pause_ms: 20\n");
-  REQUIRE(shell.run("portal migrate sum") == 0);
+  shell.write("0002_summaries",
+              "  - backfill:\n      table: content_item\n      set: {summary: \"title\"}\n"
+              "      where: \"summary = ''\"\n      batch: 10\n      pause_ms: 20\n",
+              "  border: true\n");
   CHECK(shell.run("portal migrate apply --past-border --queue") == 0);
   const auto filled = [&] { return std::stoi(sql("SELECT count(*) FROM content_item WHERE summary <> ''")); };
   const auto progress = [&] {

@@ -8,21 +8,18 @@
 #include <sstream>
 #include <string>
 
+#include <mpf/base/file.hpp>
+
 #include "support/postgres.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mpf::test {
 
-/// An empty database.
-inline db::PostgresOptions fresh_postgres() {
+/// An empty database, as a program's settings call it.
+inline std::string fresh_postgres() {
   db::PostgresOptions options;
   fiber::run([&] { options = Postgres::shared().fresh(); });
-  return options;
-}
-
-/// What a program's settings call it.
-inline std::string address_of(const db::PostgresOptions& options) {
   return "postgres://postgres@127.0.0.1:" + std::to_string(options.port) + "/" + options.database;
 }
 
@@ -65,6 +62,23 @@ class MigrateShell {
     std::filesystem::create_directories(folder_ / name);
     environment_.erase("MPF_DATABASE__URL");
     environment_["MPF_APPLICATION__DATA_FOLDER"] = (folder_ / name).string();
+  }
+
+  /// Runs SQL in a PostgreSQL database of that address; returns what it gives, as psql prints it.
+  static std::string sql(const std::string& address, const std::string& text) {
+    std::string result;
+    fiber::run([&] { result = Postgres::shared().psql(address.substr(address.rfind('/') + 1), text); });
+    while (result.ends_with('\n')) result.pop_back();
+    return result;
+  }
+
+  /// A migration of content.item by hand, behind the first one.
+  void write(const std::string& name, const std::string& operations, const std::string& head = {}) {
+    write_file_atomic(migrations() / (name + ".yaml"), "migration:\n  module: content.item\n  name: \"" +
+                                                           name +
+                                                           "\"\n  depends: [content.item/0001_initial]\n" +
+                                                           head + "operations:\n" + operations);
+    REQUIRE_MESSAGE(run("portal migrate sum") == 0, errors);
   }
 
   std::unique_ptr<Process> start(const std::string& command) {

@@ -5,8 +5,6 @@
 
 #include <thread>
 
-#include <mpf/base/file.hpp>
-
 #include "app/migrate_shell.hpp"
 
 using namespace mpf;
@@ -60,19 +58,14 @@ TEST_CASE("on a terminal apply draws a bar of the rows that are done, elsewhere 
   for (const bool terminal : {true, false}) {
     CAPTURE(terminal);
     MigrateShell shell;
-    const auto options = test::fresh_postgres();
-    shell.database(test::address_of(options));
+    const auto address = test::fresh_postgres();
+    shell.database(address);
     shell.make_and_apply();
-    fiber::run([&] {
-      test::Postgres::shared().psql(options.database,
-                                    "INSERT INTO content_item (title, teaser) SELECT 'a', 'b' FROM "
-                                    "generate_series(1, 4000)");
-    });
-    write_file_atomic(shell.migrations() / "0002_mark.yaml",
-                      "migration:\n  module: content.item\n  name: 0002_mark\n  depends: "
-                      "[content.item/0001_initial]\noperations:\n  - backfill: {table: content_item, set: "
-                      "{teaser: \"title\"}, batch: 1000, irreversible: true}\n");
-    REQUIRE(shell.run("portal migrate sum") == 0);
+    shell.sql(address,
+              "INSERT INTO content_item (title, teaser) SELECT 'a', 'b' FROM generate_series(1, 4000)");
+    shell.write("0002_mark",
+                "  - backfill: {table: content_item, set: {teaser: \"title\"}, batch: 1000, irreversible: "
+                "true}\n");
     std::string text;
     if (terminal) {
       Terminal screen;
