@@ -99,7 +99,7 @@ TEST_CASE("a table is made anew with all its rows, ids, references, triggers and
                     db::ConstraintError);
     f.database->execute_script("DELETE FROM parent WHERE id = 2");
     CHECK(test::number(*f.database, "SELECT count(*) FROM child") == 1);
-    f.migrator().rollback("m");
+    f.migrator().rollback("m", "0002");
     CHECK(test::texts(*f.database, "SELECT n FROM child") == std::vector<std::string>{"10"});
     CHECK(test::texts(*f.database, "SELECT typeof(n) FROM child") == std::vector<std::string>{"text"});
   });
