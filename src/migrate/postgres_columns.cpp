@@ -66,7 +66,7 @@ void PostgresRenderer::render(const AlterColumn& op, const Operation& operation,
   guard_tenant(op.table, before, after);
   if (live) next_phase();
   const auto change = alter_column(op.table, after.name);
-  change_rules(op.table, before, after, swaps);
+  drop_rules(op.table, before, after, swaps);
   if (before.generated) sql(change + "DROP EXPRESSION");
   const auto old_default = ddl::default_sql(before, postgres);
   const auto new_default = ddl::default_sql(after, postgres);

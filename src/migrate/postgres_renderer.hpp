@@ -70,7 +70,7 @@ class PostgresRenderer final : public Renderer {
                           const orm::Column& after);
 
   // Rules and indexes while others write (postgres_rules.cpp).
-  void change_rules(const std::string& table, const orm::Column& before, const orm::Column& after, bool all);
+  void drop_rules(const std::string& table, const orm::Column& before, const orm::Column& after, bool all);
   void add_rules(const std::string& table, const orm::Column& before, const orm::Column& after, bool all);
   void add_rule(const std::string& table, const std::string& name, const std::string& rule);
   void drop_constraint(const std::string& table, const std::string& name);

@@ -24,8 +24,8 @@ std::string concurrently(std::string create_index) {
 
 /// Takes away what is asked of the column no more, or all that reads it: otherwise PostgreSQL would look at
 /// all rows again, with the table locked, when the text's order changes.
-void PostgresRenderer::change_rules(const std::string& table, const orm::Column& before,
-                                    const orm::Column& after, bool all) {
+void PostgresRenderer::drop_rules(const std::string& table, const orm::Column& before,
+                                  const orm::Column& after, bool all) {
   const auto kept = ddl::checks(table, after, postgres);
   for (const auto& check : ddl::checks(table, before, postgres)) {
     if (all || !is_in(kept, check)) drop_constraint(table, check.name);

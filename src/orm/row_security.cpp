@@ -10,12 +10,8 @@
 
 namespace mpf::orm {
 
-namespace {
-
 using detail::ModelInfo;
 using detail::no_column;
-
-}  // namespace
 
 RowSecurity row_security_of(const ModelInfo& model, const RowSecurityOptions& options) {
   const auto name = [](const ModelInfo& of, std::size_t column) { return of.table.columns[column].name; };

@@ -14,7 +14,8 @@
 /// nothing.
 ///
 /// Models with the entry orm::row_security() get it by their migrations, which `migrate make` writes, and
-/// `migrate check` knows it. Migrations themselves work as a system scope.
+/// `migrate check` knows it; with ApplicationOptions::row_security all models of an application do.
+/// Migrations themselves work as a system scope.
 namespace mpf::orm {
 
 struct RowSecurityOptions {
