@@ -35,8 +35,14 @@ migrate::ApplyOptions printing(const CommandContext& ctx) {
 
 void make(Instance& instance, CommandContext& ctx) {
   const bool dry_run = ctx.flag("dry-run");
-  const auto made = instance.migrator()->make(
-      {.name = ctx.find("name").value_or(""), .dry_run = dry_run, .reason = ctx.find("reason").value_or("")});
+  const auto name = ctx.find("title");
+  if (name && ctx.find("name")) {
+    fail(ErrorKind::invalid,
+         fmt::format("the name is given twice, as '{}' and by --name: leave one out", *name));
+  }
+  const auto made = instance.migrator()->make({.name = name.value_or(ctx.find("name").value_or("")),
+                                               .dry_run = dry_run,
+                                               .reason = ctx.find("reason").value_or("")});
   if (made.empty()) ctx.print("the migrations fit the models: nothing to do");
   for (const auto& migration : made) {
     ctx.print(fmt::format("{} {}", dry_run ? "would write" : "wrote", migration.file.string()));
@@ -188,7 +194,8 @@ void add_migrate_commands(Instance& instance) {
   };
 
   migrate.command("make", "Writes migrations for what has changed in the models; needs no database")
-      .option("name", "NAME", "What follows the number in the file name")
+      .optional_argument("title", "What follows the number in the file name; default: what is changed")
+      .option("name", "NAME", "The same")
       .option("reason", "TEXT", "Why what is unsafe on PostgreSQL may be done; goes into the file")
       .flag("dry-run", "Only show what would be written")
       .needs(Needs::configuration)

@@ -1,6 +1,7 @@
 #include "migrate/graph.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <queue>
 #include <set>
 #include <system_error>
@@ -20,22 +21,37 @@ struct File {
   std::string source;
 };
 
+bool has_folder(const ModuleModels& module) {
+  std::error_code error;
+  return !module.source_folder.empty() && std::filesystem::is_directory(module.source_folder, error);
+}
+
+/// Whether it is a migration. One that only looks so would never be applied, and nobody would know why.
+bool is_migration(const std::string& name, const std::string& source) {
+  if (name.starts_with('.')) return false;  // editors leave hidden files behind
+  if (name.ends_with(extension)) return true;
+  auto ending = std::filesystem::path(name).extension().string();
+  std::ranges::transform(ending, ending.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (ending != ".yml" && ending != extension) return false;
+  fail_at(source, 1,
+          "names of migrations end in '.yaml': rename the file to " +
+              std::filesystem::path(name).stem().string() + ".yaml, or move it elsewhere");
+}
+
 std::vector<File> files_of(const ModuleModels& module) {
   std::vector<File> files;
-  std::error_code error;
-  if (!module.source_folder.empty() && std::filesystem::is_directory(module.source_folder, error)) {
+  if (has_folder(module)) {
     for (const auto& entry : std::filesystem::directory_iterator(module.source_folder)) {
       const auto name = entry.path().filename().string();
-      // Editors leave hidden files behind.
-      if (name.ends_with(extension) && !name.starts_with('.')) {
-        files.push_back({name, read_file(entry.path()), entry.path().string()});
-      }
+      const auto source = entry.path().string();
+      if (is_migration(name, source)) files.push_back({name, read_file(entry.path()), source});
     }
   } else if (module.migrations) {
     for (const auto& file : module.migrations->files()) {
-      if (file.path.ends_with(extension)) {
-        files.push_back({std::string(file.path), std::string(file.content),
-                         module.module + " (built in): " + std::string(file.path)});
+      const auto source = module.module + " (built in): " + std::string(file.path);
+      if (is_migration(std::string(file.path), source)) {
+        files.push_back({std::string(file.path), std::string(file.content), source});
       }
     }
   }
@@ -59,18 +75,29 @@ Migration read(const ModuleModels& module, const File& file) {
   return migration;
 }
 
+/// Of a module with migrations; nothing for those built in without one.
+std::optional<Graph::Sum> sum_of(const ModuleModels& module) {
+  if (has_folder(module)) {
+    const auto file = module.source_folder / sum_file;
+    std::error_code error;
+    const bool there = std::filesystem::is_regular_file(file, error);
+    return Graph::Sum{there ? read_file(file) : std::string(), file.string(), there, false};
+  }
+  if (!module.migrations) return std::nullopt;
+  const auto text = module.migrations->find(sum_file);
+  if (!text) return std::nullopt;
+  return Graph::Sum{std::string(*text), module.module + " (built in): " + std::string(sum_file), true, true};
+}
+
 }  // namespace
 
 Graph::Graph(const std::vector<ModuleModels>& modules) {
   for (const auto& module : modules) {
-    for (const auto& file : files_of(module)) migrations_.push_back(read(module, file));
-  }
-  for (const auto& module : modules) {
-    const auto file = module.source_folder / sum_file;
-    std::error_code error;
-    if (!module.source_folder.empty() && std::filesystem::is_regular_file(file, error)) {
-      sums_[module.module] = {read_file(file), file.string()};
-    }
+    const auto files = files_of(module);
+    for (const auto& file : files) migrations_.push_back(read(module, file));
+    auto sum = sum_of(module);
+    if (!sum || (files.empty() && !sum->there)) continue;
+    sums_[module.module] = std::move(*sum);
   }
   std::ranges::sort(migrations_, {}, &Migration::id);
   index();

@@ -27,10 +27,12 @@ class Graph {
   /// Those of a module that no other of the module depends on, sorted: where the next one goes on.
   std::vector<MigrationId> leaves(const std::string& module) const;
 
-  /// Text of the module's migrations.sum, and where it lies.
+  /// Text of the module's migrations.sum, and where it lies. A folder with migrations is to have one.
   struct Sum {
     std::string text;
     std::string source;
+    bool there = true;
+    bool built_in = false;
   };
   const std::map<std::string, Sum>& sums() const noexcept { return sums_; }
 

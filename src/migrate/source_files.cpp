@@ -122,7 +122,7 @@ std::vector<std::filesystem::path> SourceFiles::merge() const {
   const Graph graph(modules_);
   std::vector<std::string> merged;
   for (const auto& [module, sum] : graph.sums()) {
-    if (fits(graph, module, sum)) continue;
+    if (sum.built_in || fits(graph, module, sum)) continue;
     check_merged(graph, module, sum);
     merged.push_back(module);
   }

@@ -26,13 +26,25 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 std::string name_in(const std::string& line) { return line.substr(0, line.find(' ')); }
 
+/// Without it nobody would notice what is done to the files.
+void check_there(const std::string& module, const Graph::Sum& sum) {
+  if (sum.there) return;
+  fail(ErrorKind::configuration, sum.source + " is gone: bring it back; or, if the migrations of module '" +
+                                     module + "' are as they should be, run `migrate sum " + module + "`");
+}
+
 void check_sum(const Graph& graph, const std::string& module, const Graph::Sum& sum) {
+  check_there(module, sum);
   const auto wanted = lines_of(sum_of(of_module(graph, module)));
   const auto found = lines_of(sum.text);
   for (std::size_t i = 1; i < std::max(wanted.size(), found.size()); ++i) {
     if (i < wanted.size() && i < found.size() && wanted[i] == found[i]) continue;
-    const auto mend = "; if that is meant, run `migrate sum " + module + "`";
+    const auto mend = "; if that is meant, run `migrate sum " + module + "`" +
+                      (sum.built_in ? " where the module's sources are, and build it anew" : "");
     const int line = static_cast<int>(i) + 1;
+    if (i < found.size() && name_in(found[i]).empty()) {
+      fail_at(sum.source, line, "the line does not begin with the name of a file" + mend);
+    }
     if (i < found.size() && found[i].starts_with("<<<<<<<")) {
       fail_at(sum.source, line, "two branches added migrations: run `migrate merge`");
     }
@@ -83,6 +95,7 @@ bool fits(const Graph& graph, const std::string& module, const Graph::Sum& sum) 
 }
 
 void check_merged(const Graph& graph, const std::string& module, const Graph::Sum& sum) {
+  check_there(module, sum);
   struct Line {
     std::string hash;
     int number;

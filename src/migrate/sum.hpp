@@ -17,8 +17,8 @@ std::string sum_of(std::vector<const Migration*> migrations);
 /// Those of one module.
 std::vector<const Migration*> of_module(const Graph& graph, std::string_view module);
 
-/// Error(configuration) where files are not as their module's sum file says, with the command that accepts
-/// them. Modules without such a file are not checked.
+/// Error(configuration) where files are not as their module's sum file says, or a folder with migrations has
+/// none, with the command that accepts them. Those built in without such a file are not checked.
 void check_sums(const Graph& graph);
 
 /// Whether the lines of a sum file are those of the files.

@@ -39,7 +39,9 @@ TEST_CASE("every verb at a shell: what it prints, where, and how it ends") {
   CHECK(shell.says("content.item: add column content_item.summary"));
   CHECK(shell.run("portal migrate make --dry-run") == 0);
   CHECK(shell.says("would write "));
-  CHECK(shell.run("portal migrate make --name summary") == 0);
+  CHECK(shell.run("portal migrate make --name summary --dry-run") == 0);
+  CHECK(shell.says("0002_summary.yaml"));
+  CHECK(shell.run("portal migrate make summary") == 0);
   CHECK(std::filesystem::exists(shell.migrations() / "0002_summary.yaml"));
   CHECK(shell.run("portal migrate sql content.item 0002 --dialect sqlite") == 0);
   CHECK(shell.says("ALTER TABLE \"content_item\" ADD COLUMN \"summary\""));
@@ -94,6 +96,9 @@ TEST_CASE("wrong usage ends with 64, unknown names with 66 and what may be meant
       {"portal migrate squash content.itm 0001 0002", 66, {"did you mean 'content.item'?"}},
       {"portal migrate forget nobody", 66, {"no migration of 'nobody' is applied"}},
       {"portal migrate make --name '!!!'", 65, {"gives no name for a file"}},
+      {"portal migrate make '!!!'", 65, {"gives no name for a file"}},
+      {"portal migrate make one --name two", 65, {"given twice"}},
+      {"portal migrate make one two", 64, {"two"}},
   };
   for (const auto& each : all) {
     CAPTURE(each.command);

@@ -17,6 +17,7 @@
 
 #include "benchmarks/arguments.hpp"
 #include "benchmarks/measure.hpp"
+#include "migrate/long_history.hpp"
 #include "migrate/support.hpp"
 #include "support/postgres.hpp"
 
@@ -187,39 +188,9 @@ class Bench {
             [&] { item.columns[4] = test::ref_col("owner_id", "owner", orm::OnDelete::set_null, true); });
   }
 
-  static orm::Table model(int number) {
-    const auto name = "model_" + std::to_string(number);
-    auto result = test::table(name, {test::id_col(), test::col("title"), test::null_col("note")},
-                              {test::index(name, {"title"})});
-    if (number > 0) {
-      result.columns.push_back(test::ref_col("parent_id", "model_" + std::to_string(number - 1)));
-    }
-    return result;
-  }
-
-  /// 300 models, then a column at a time until there are 1,000 migrations.
-  static std::vector<orm::Table> write_history(const test::Modules& modules) {
-    std::vector<orm::Table> models;
-    for (int i = 0; i < 300; ++i) models.push_back(model(i));
-    Migrator(nullptr, {modules.models("bench", models)}).make();
-    std::string previous = "0001_initial";
-    for (int i = 2; i <= 1000; ++i) {
-      const auto digits = std::to_string(i);
-      const auto name = std::string(4 - digits.size(), '0') + digits + "_more";
-      auto& table = models[static_cast<std::size_t>(i) % models.size()];
-      table.columns.push_back(test::null_col("c" + digits));
-      modules.write("bench", name,
-                    "migration:\n  module: bench\n  name: " + name + "\n  depends: [bench/" + previous +
-                        "]\noperations:\n  - add_column:\n      table: " + table.name +
-                        "\n      column: {name: c" + digits + ", type: text, nullable: true}\n");
-      previous = name;
-    }
-    return models;
-  }
-
   void make() {
     const test::Modules modules;
-    auto models = write_history(modules);
+    auto models = test::write_long_history(modules, "bench");
     models[7].columns.push_back(test::null_col("fresh"));
     const auto begin = Clock::now();
     const auto made = Migrator(nullptr, {modules.models("bench", models)})
@@ -230,7 +201,7 @@ class Bench {
 
   void apply() {
     const test::Modules modules;
-    const auto models = write_history(modules);
+    const auto models = test::write_long_history(modules, "bench");
     const auto database = modules.open();
     Migrator migrator(database.get(), {modules.models("bench", models)});
     const auto begin = Clock::now();

@@ -16,6 +16,7 @@
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/detail/describe.hpp>
 
+#include "migrate/sum.hpp"
 #include "orm/ddl.hpp"
 #include "support/postgres.hpp"
 #include "support/temp_dir.hpp"
@@ -79,13 +80,29 @@ class Modules {
   }
 
   void write(const std::string& module, const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories(folder(module));
-    write_file_atomic(folder(module) / (name + ".yaml"), text);
+    add(module, name, text);
     accept(module);
   }
+  /// One of many; accept() after the last one.
+  void add(const std::string& module, const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(folder(module));
+    write_file_atomic(folder(module) / (name + ".yaml"), text);
+  }
 
-  /// Without a sum file nobody notices what tests do to the files.
-  void accept(const std::string& module) const { std::filesystem::remove(folder(module) / "migrations.sum"); }
+  /// The files are as they should be, whatever a test did to them.
+  void accept(const std::string& module) const {
+    std::vector<migrate::Migration> all;
+    for (const auto& entry : std::filesystem::directory_iterator(folder(module))) {
+      if (entry.path().extension() != ".yaml") continue;
+      try {
+        all.push_back(migrate::parse_migration(read_file(entry.path()), entry.path().string()));
+      } catch (const Error&) {  // the test is about that
+      }
+    }
+    std::vector<const migrate::Migration*> each;
+    for (const auto& migration : all) each.push_back(&migration);
+    write_file_atomic(folder(module) / migrate::sum_file, migrate::sum_of(std::move(each)));
+  }
 
   std::filesystem::path file(const std::string& name = "test.db") const { return dir_.path() / name; }
 

@@ -82,10 +82,54 @@ TEST_CASE("a file that was edited, added or removed beside make is noticed befor
     std::filesystem::remove(folder / "0003_y.yaml");
     write_file_atomic(folder / "migrations.sum", "#\n<<<<<<< ours\n" + sum);
     CHECK(test::contains(refused(), "two branches added migrations"));
+    write_file_atomic(folder / "migrations.sum", "#\n\n" + sum);
+    CHECK(test::contains(refused(), "migrations.sum:2: the line does not begin with the name of a file"));
+    // Nor does it help to take it away.
+    std::filesystem::remove(folder / "migrations.sum");
+    CHECK(test::contains(refused(), "migrations.sum is gone: bring it back"));
+    CHECK(test::contains(refused(), "`migrate sum m`"));
+    CHECK(migrator().check().files == std::vector{refused()});
+    CHECK(test::error_of([&] { migrator().merge(); }) == refused());
     CHECK(migrator().sum("m") == std::vector{folder / "migrations.sum"});
     CHECK(read_file(folder / "migrations.sum") == sum);
     CHECK(migrator().apply().size() == 2);
     CHECK_FALSE(test::error_of([&] { migrator().sum("zz"); }).empty());
+  });
+}
+
+TEST_CASE("what only looks like a migration is refused, not passed over") {
+  for (const auto* name : {"0002_x.yml", "0002_x.YAML"}) {
+    CAPTURE(name);
+    const test::Modules modules;
+    Migrator migrator(nullptr, {modules.models("m", {person()})});
+    migrator.make();
+    write_file_atomic(
+        modules.folder("m") / name,
+        "migration:\n  module: m\n  name: 0002_x\n  depends: [m/0001_initial]\noperations: []\n");
+    const auto message = test::error_of([&] { migrator.make(); });
+    CHECK(test::contains(message, name));
+    CHECK(test::contains(message, "rename the file to 0002_x.yaml"));
+  }
+}
+
+TEST_CASE("files that are built in are compared with the sum file beside them") {
+  test::run([] {
+    const test::Modules modules;
+    Migrator(nullptr, {modules.models("m", {person()})}).make();
+    const auto text = read_file(modules.folder("m") / "0001_initial.yaml");
+    const auto sum = read_file(modules.folder("m") / "migrations.sum");
+    const auto migrate = [&](const std::string& file, const std::string& sums) {
+      const EmbeddedFiles files(
+          std::vector<EmbeddedFiles::File>{{"0001_initial.yaml", file}, {"migrations.sum", sums}});
+      const auto database = modules.open();
+      return test::error_of([&] {
+        Migrator(database.get(), {{"m", {person()}, &files, modules.folder("nowhere")}}).pending();
+      });
+    };
+    CHECK(migrate(text, sum).empty());
+    const auto message = migrate(text + "# edited\n", sum);
+    CHECK(test::contains(message, "m (built in): migrations.sum:2: 0001_initial.yaml was edited"));
+    CHECK(test::contains(message, "where the module's sources are"));
   });
 }
 
@@ -149,8 +193,9 @@ TEST_CASE("branches that touch different things merge by themselves, in both ord
     const auto ours = modules.folder("m") / "0002_ours.yaml";
     const auto text = read_file(ours);
     std::filesystem::remove(ours);
+    modules.accept("m");
     Migrator(two.get(), {modules.models("m", {table})}).apply();
-    write_file_atomic(ours, text);
+    modules.write("m", "0002_ours", text);
     Migrator(two.get(), {modules.models("m", {table})}).apply();
     CHECK(test::catalog(*one) == test::catalog(*two));
     // What comes next follows both.
