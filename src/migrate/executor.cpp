@@ -1,9 +1,12 @@
 #include "migrate/executor.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include <mpf/fiber/fiber.hpp>
 
+#include "migrate/sqlite_extras.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -34,8 +37,7 @@ class Execution {
         keep_extras(step);
         break;
       case Step::Kind::restore_extras:
-        for (const auto& statement : extras_) database_.execute_script(statement);
-        extras_.clear();
+        restore_extras();
         break;
       case Step::Kind::rename_rebuilt:
         rename_rebuilt(step.text);
@@ -121,9 +123,23 @@ class Execution {
          Access::read},
         [&](const db::Row& row) {
           if (std::ranges::find(step.indexes, row.text(0)) == step.indexes.end()) {
-            extras_.push_back(std::string(row.text(1)) + ";");
+            extras_.emplace_back(row.text(0), std::string(row.text(1)) + ";");
           }
         });
+  }
+
+  void restore_extras() {
+    for (const auto& [name, statement] : extras_) {
+      try {
+        database_.execute_script(statement);
+      } catch (const Error& e) {
+        fail(ErrorKind::conflict, "'" + name + "', which was made by hand, does not fit any more (" +
+                                      e.what() +
+                                      "): drop it by an 'sql' operation before, and make it anew "
+                                      "after it");
+      }
+    }
+    extras_.clear();
   }
 
   /// Without this pragma SQLite would look into every view and trigger, and stumble over those that mention
@@ -140,8 +156,25 @@ class Execution {
   }
 
   db::Database& database_;
-  std::vector<std::string> extras_;
+  std::vector<std::pair<std::string, std::string>> extras_;  ///< names and statements
 };
+
+using Broken = std::map<std::string, std::string>;
+
+Broken broken_in(db::Database& database) {
+  return database.dialect() == db::Dialect::sqlite ? broken_extras(database) : Broken();
+}
+
+/// Nobody is to find out by an insert, weeks later, that a trigger does not fit any more.
+void check_extras(db::Database& database, const Broken& before) {
+  for (const auto& [extra, problem] : broken_in(database)) {
+    if (before.contains(extra)) continue;  // it did not work anyway
+    fail(ErrorKind::conflict, "the " + extra + ", which was made by hand, would not work any more (" +
+                                  problem +
+                                  "): drop it by an 'sql' operation before, and make it anew as it "
+                                  "is to be after it");
+  }
+}
 
 }  // namespace
 
@@ -244,12 +277,18 @@ void run_steps(db::Database& database, const Migration& migration,
                const std::vector<LocatedOperation>& operations, const Script& script,
                std::span<const Step> steps) {
   Execution execution(database);
+  const auto broken = broken_in(database);
   for (const auto& step : steps) {
     run_step(
         migration, operations, [&] { execution.run(step); }, step.operation);
   }
   run_step(
-      migration, operations, [&] { execution.check_foreign_keys(script); }, std::nullopt);
+      migration, operations,
+      [&] {
+        execution.check_foreign_keys(script);
+        check_extras(database, broken);
+      },
+      std::nullopt);
 }
 
 std::optional<std::int64_t> run_batch(db::Database& database, const Batches& batches, std::int64_t position) {

@@ -115,6 +115,79 @@ TEST_CASE("a table is made anew with all its rows, ids, references, triggers and
   });
 }
 
+TEST_CASE("what was made by hand and would not work any more is named, and nothing is changed") {
+  struct Case {
+    std::string by_hand;
+    std::string kind;
+    std::string name;
+    std::string statement = {};  ///< one that works before
+  };
+  const std::vector<Case> cases{
+      {"CREATE VIEW names AS SELECT note FROM parent", "view", "names", "SELECT * FROM names"},
+      {"CREATE VIEW names AS SELECT \"note\" FROM parent", "view", "names"},
+      {"CREATE TRIGGER noted AFTER UPDATE ON parent BEGIN INSERT INTO log VALUES (new.note); END", "trigger",
+       "noted", "UPDATE parent SET name = name"},
+      {"CREATE TRIGGER noted AFTER INSERT ON log BEGIN UPDATE parent SET note = new.t; END", "trigger",
+       "noted", "INSERT INTO log VALUES ('x')"},
+      {"CREATE TRIGGER noted AFTER DELETE ON log BEGIN INSERT INTO parent (name, note) VALUES ('x', 'y'); "
+       "END",
+       "trigger", "noted", "DELETE FROM log"},
+      {"CREATE TRIGGER noted BEFORE UPDATE OF name, Note ON parent BEGIN SELECT 1; END", "trigger", "noted"},
+      {"CREATE VIEW names AS SELECT id, name FROM parent; CREATE TRIGGER noted INSTEAD OF DELETE ON names "
+       "BEGIN UPDATE parent SET note = '' WHERE id = old.id; END",
+       "trigger", "noted", "DELETE FROM names WHERE id = 1"},
+      {"CREATE INDEX by_hand ON parent (note COLLATE NOCASE)", "", "by_hand"},
+  };
+  for (const bool anew : {true, false}) {
+    for (const auto& each : cases) {
+      CAPTURE(anew);
+      CAPTURE(each.by_hand);
+      test::run([&] {
+        Family f;
+        f.tables[0].columns.push_back(test::null_col("note"));
+        f.migrate();
+        f.database->execute_script(
+            "CREATE TABLE log (t TEXT); CREATE TRIGGER fine AFTER INSERT ON parent BEGIN INSERT INTO log "
+            "VALUES (new.name); END;" +
+            each.by_hand + ";");
+        const auto before = test::catalog(*f.database);
+        f.tables[0].columns.pop_back();
+        if (anew) f.tables[0].columns[1].max_length = 50;  // ALTER TABLE cannot do that
+        f.migrator().make();
+        ErrorKind kind{};
+        const auto message = test::error_of([&] { f.migrator().apply(); }, &kind);
+        // ALTER TABLE notices some of it by itself.
+        CHECK(test::contains(message, each.name));
+        if (anew) CHECK(test::contains(message, each.kind));
+        CHECK(test::contains(message, ".yaml"));
+        if (anew) CHECK(kind == ErrorKind::conflict);
+        CHECK_FALSE(test::contains(message, "fine"));
+        CHECK(test::catalog(*f.database) == before);
+        if (!each.statement.empty()) f.database->execute_script(each.statement + ";");
+      });
+    }
+  }
+}
+
+TEST_CASE("what is made anew by hand in the same migration, or did not work before it, is no hindrance") {
+  test::run([] {
+    Family f;
+    f.tables[0].columns.push_back(test::null_col("note"));
+    f.migrate();
+    f.database->execute_script(
+        "CREATE VIEW never AS SELECT nothing FROM parent; CREATE VIEW names AS SELECT note FROM parent;");
+    f.modules.write(
+        "m", "0003_x",
+        "migration:\n  module: m\n  name: 0003_x\n  depends: [m/0002_add_note]\noperations:\n"
+        "  - sql: {sqlite: \"DROP VIEW names\", irreversible: true}\n"
+        "  - drop_column: {table: parent, column: note}\n"
+        "  - alter_column: {table: parent, column: {name: name, type: text, max_length: 50}}\n"
+        "  - sql: {sqlite: \"CREATE VIEW names AS SELECT name FROM parent\", irreversible: true}\n");
+    CHECK(f.migrator().apply().size() == 1);
+    CHECK(test::texts(*f.database, "SELECT * FROM names").size() == 2);
+  });
+}
+
 TEST_CASE("renames keep rows and references") {
   test::run([] {
     Family f;

@@ -1,0 +1,134 @@
+#include "migrate/sqlite_extras.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "migrate/sql_text.hpp"
+#include "orm/ddl.hpp"
+
+namespace mpf::migrate {
+namespace {
+
+namespace ddl = orm::ddl;
+using db::Access;
+
+struct Extra {
+  std::string name;
+  std::string table;  ///< of a trigger; else empty
+  std::string sql;
+};
+
+/// Views first: triggers may be on one.
+std::vector<Extra> extras_of(db::Database& database) {
+  std::vector<Extra> result;
+  database.execute(
+      {"SELECT name, iif(type = 'trigger', tbl_name, ''), sql FROM sqlite_schema WHERE type IN "
+       "('view', 'trigger') ORDER BY type DESC, name",
+       {},
+       Access::read},
+      [&](const db::Row& row) {
+        result.push_back({std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2))});
+      });
+  return result;
+}
+
+/// Why SQLite cannot compile the statement, if it cannot. Nothing is run.
+std::optional<std::string> problem_of(db::Database& database, const std::string& sql) {
+  try {
+    database.execute({"EXPLAIN " + sql, {}, Access::write}, [](const db::Row&) {});
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return std::nullopt;
+}
+
+/// Those that can be written.
+std::vector<std::string> columns_of(db::Database& database, const std::string& table) {
+  std::vector<std::string> result;
+  database.execute({"SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", {table}, Access::read},
+                   [&](const db::Row& row) { result.emplace_back(row.text(0)); });
+  return result;
+}
+
+std::string plain(const std::string& word) {
+  auto name = word.starts_with('"') ? word.substr(1, word.size() - 2) : word;
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return name;
+}
+
+/// A column behind UPDATE OF that the table has not: such a trigger is never run, and nobody is told.
+std::optional<std::string> missing_column(const Extra& trigger, const std::vector<std::string>& columns) {
+  std::set<std::string> known;
+  for (const auto& column : columns) known.insert(plain(column));
+  const auto statements = statements_of(trigger.sql);
+  if (statements.empty()) return std::nullopt;
+  const auto& words = statements.front();
+  const auto on = std::ranges::find(words, "ON");
+  auto at = std::ranges::find(words.begin(), on, "OF");
+  if (at == on || at == words.begin() || *(at - 1) != "UPDATE") return std::nullopt;
+  for (++at; at != on; ++at) {
+    if (*at != "," && !known.contains(plain(*at))) return "no such column: " + plain(*at);
+  }
+  return std::nullopt;
+}
+
+/// What is wrong with one of the triggers of a table, which are compiled together with what they follow.
+std::optional<std::string> problem_of_writes(db::Database& database, const std::string& table,
+                                             const std::vector<std::string>& columns) {
+  const auto name = ddl::quote(table);
+  std::string set;
+  for (const auto& column : columns) {
+    set += (set.empty() ? "" : ", ") + ddl::quote(column) + " = " + ddl::quote(column);
+  }
+  for (const auto& sql :
+       {"INSERT INTO " + name + " DEFAULT VALUES", "UPDATE " + name + " SET " + set, "DELETE FROM " + name}) {
+    const auto problem = problem_of(database, sql);
+    // A view with triggers for some kinds of writes cannot be written in others.
+    if (problem && problem->find("because it is a view") == std::string::npos) return problem;
+  }
+  return std::nullopt;
+}
+
+/// Whether the problem's last word, the name that is missing, is one of the trigger's.
+bool is_of(const std::string& problem, const Extra& trigger) {
+  const auto end = problem.find_last_of(". ");
+  const auto missing = plain(end == std::string::npos ? problem : problem.substr(end + 1));
+  return std::ranges::any_of(statements_of(trigger.sql), [&](const auto& words) {
+    return std::ranges::any_of(words, [&](const auto& word) { return plain(word) == missing; });
+  });
+}
+
+}  // namespace
+
+std::map<std::string, std::string> broken_extras(db::Database& database) {
+  std::map<std::string, std::string> result;
+  std::map<std::string, std::vector<Extra>> triggers;
+  for (auto& extra : extras_of(database)) {
+    if (!extra.table.empty()) {
+      triggers[extra.table].push_back(std::move(extra));
+    } else if (const auto problem = problem_of(database, "SELECT * FROM " + ddl::quote(extra.name))) {
+      result["view " + extra.name] = *problem;
+    }
+  }
+  for (const auto& [table, all] : triggers) {
+    if (result.contains("view " + table)) continue;
+    const auto columns = columns_of(database, table);
+    const auto problem = problem_of_writes(database, table, columns);
+    const bool known =
+        problem && std::ranges::any_of(all, [&](const Extra& each) { return is_of(*problem, each); });
+    for (const auto& trigger : all) {
+      if (problem && (!known || is_of(*problem, trigger))) {
+        result["trigger " + trigger.name] = *problem;
+      } else if (const auto missing = missing_column(trigger, columns)) {
+        result["trigger " + trigger.name] = *missing;
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace mpf::migrate
