@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <functional>
 #include <set>
 
+#include "migrate/data_steps.hpp"
 #include "migrate/graph.hpp"
 
 namespace mpf::migrate {
@@ -36,6 +38,11 @@ std::vector<std::string> touched(const Operation& operation) {
                         [](const DropCheck& op) { return std::vector{op.table + " check " + op.check}; },
                         [](const RunSql&) { return std::vector<std::string>(); },
                         [](const CallFunction&) { return std::vector<std::string>(); },
+                        [&](const Backfill& op) {
+                          std::vector<std::string> result;
+                          for (const auto& [name, value] : op.set) result.push_back(column(op.table, name));
+                          return result;
+                        },
                         [](const auto& op) { return std::vector{op.table}; },
                     },
                     operation);
@@ -48,30 +55,53 @@ std::string place(const Migration& migration, const LocatedOperation& each) {
          "): " + describe(each.operation);
 }
 
-/// The first operation of each that the other does not get along with.
-std::string name_both(const Migrations& ours, const Migrations& theirs) {
-  const auto meets = [](const Operation& a, const Operation& b) {
-    const auto one = touched(a);
-    const auto two = touched(b);
-    const auto within = [](const std::string& part, const std::string& whole) {
-      return part == whole || part.starts_with(whole + ".") || part.starts_with(whole + " ");
-    };
-    return std::ranges::any_of(one, [&](const std::string& left) {
-      return std::ranges::any_of(
-          two, [&](const std::string& right) { return within(left, right) || within(right, left); });
-    });
+/// Whether both change the same.
+bool meet(const Operation& a, const Operation& b) {
+  const auto one = touched(a);
+  const auto two = touched(b);
+  const auto within = [](const std::string& part, const std::string& whole) {
+    return part == whole || part.starts_with(whole + ".") || part.starts_with(whole + " ");
   };
+  return std::ranges::any_of(one, [&](const std::string& left) {
+    return std::ranges::any_of(
+        two, [&](const std::string& right) { return within(left, right) || within(right, left); });
+  });
+}
+
+using Meets = std::function<bool(const Operation&, const Operation&)>;
+
+/// The first operation of each that the other does not get along with, and what may be done about it; empty
+/// when there is none.
+std::string find_both(const Migrations& ours, const Migrations& theirs, const Meets& meets) {
   for (const auto* a : ours) {
     for (const auto& left : a->operations) {
       for (const auto* b : theirs) {
         for (const auto& right : b->operations) {
-          if (meets(left.operation, right.operation))
-            return "\n  " + place(*a, left) + "\n  " + place(*b, right);
+          if (!meets(left.operation, right.operation)) continue;
+          auto text = "\n  " + place(*a, left) + "\n  " + place(*b, right);
+          const bool unknown = says_nothing(left.operation) || says_nothing(right.operation);
+          return unknown ? text +
+                               "\nsay what the SQL or function reads and changes: 'touches: [table, "
+                               "other.column]', or 'touches: []' for nothing that others change; or"
+                         : text;
         }
       }
     }
   }
-  return "\n  " + ours.back()->id.to_string() + "\n  " + theirs.back()->id.to_string();
+  return {};
+}
+
+std::string name_both(const Migrations& ours, const Migrations& theirs) {
+  auto text = find_both(ours, theirs, meet);
+  return text.empty() ? "\n  " + ours.back()->id.to_string() + "\n  " + theirs.back()->id.to_string() : text;
+}
+
+[[noreturn]] void fail_on(const std::string& module, const std::string& both) {
+  fail(ErrorKind::conflict,
+       "two branches of module '" + module + "' change the same thing:" + both +
+           "\nlet one of them depend on the other, and change it to what both want; then run "
+           "`migrate sum " +
+           module + "`");
 }
 
 /// False where the operations do not fit.
@@ -102,16 +132,16 @@ void check_pair(const Graph& graph, const MigrationId& a, const MigrationId& b) 
     if (right && !left) theirs.push_back(&migration);
   }
   auto first = common;
-  auto second = std::move(common);
+  auto second = common;
   // What does not fit by itself is no matter of branches: replaying all of it tells.
   if (!replay_all(ours, first) || !replay_all(theirs, second)) return;
   const bool fits = replay_all(theirs, first) && replay_all(ours, second);
-  if (fits && equivalent(first, second)) return;
-  fail(ErrorKind::conflict,
-       "two branches of module '" + a.module + "' change the same thing:" + name_both(ours, theirs) +
-           "\nlet one of them depend on the other, and change it to what both want; then run "
-           "`migrate sum " +
-           a.module + "`");
+  if (!fits || !equivalent(first, second)) fail_on(a.module, name_both(ours, theirs));
+  // The tables are the same. What is in them may not be.
+  const auto both = find_both(ours, theirs, [&](const Operation& left, const Operation& right) {
+    return contradict(left, right, common);
+  });
+  if (!both.empty()) fail_on(a.module, both);
 }
 
 }  // namespace

@@ -99,6 +99,8 @@ struct RunSql {
   std::optional<std::string> reverse_sqlite;
   std::optional<std::string> reverse_postgres;
   bool irreversible = false;  ///< said so: nobody forgot the way back
+  /// Tables, and columns as "table.column", that it reads or changes; not said: anything.
+  std::optional<std::vector<std::string>> touches = {};
 };
 
 /// Rows changed in portions, each committed, so that nobody waits for long; goes on where it was interrupted.
@@ -117,6 +119,7 @@ struct CallFunction {
   std::string function;  ///< empty: nothing (the way back of one without)
   std::string reverse;
   bool irreversible = false;
+  std::optional<std::vector<std::string>> touches = {};  ///< as of RunSql
 };
 
 /// One of them. A variant, for std::visit(), std::get_if() and the like; what copies, moves and destroys it

@@ -149,8 +149,24 @@ Operation read_create_table(const YamlReader& op) {
   return result;
 }
 
+/// Tables and "table.column"; may be empty, which says that it touches none.
+std::optional<std::vector<std::string>> find_touches(const YamlReader& op) {
+  const auto node = op.find("touches");
+  if (!node) return std::nullopt;
+  if (!node.IsSequence()) op.fail(node, "'touches' must be a list of tables, or of columns as table.column");
+  std::vector<std::string> result;
+  for (const auto& each : node) {
+    auto text = op.scalar(each, "touches");
+    const auto point = text.find('.');
+    op.check_name(each, text.substr(0, point));
+    if (point != std::string::npos) op.check_name(each, text.substr(point + 1));
+    result.push_back(std::move(text));
+  }
+  return result;
+}
+
 Operation read_sql(const YamlReader& op) {
-  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres", "irreversible"});
+  op.allow({"sqlite", "postgres", "reverse_sqlite", "reverse_postgres", "irreversible", "touches"});
   const auto read = [&](const char* key) -> std::optional<std::string> {
     const auto node = op.find(key);
     if (!node) return std::nullopt;
@@ -162,8 +178,8 @@ Operation read_sql(const YamlReader& op) {
     }
     return text;
   };
-  RunSql result{read("sqlite"), read("postgres"), read("reverse_sqlite"), read("reverse_postgres"),
-                op.flag("irreversible")};
+  RunSql result{read("sqlite"),           read("postgres"),        read("reverse_sqlite"),
+                read("reverse_postgres"), op.flag("irreversible"), find_touches(op)};
   if (result.irreversible && (result.reverse_sqlite || result.reverse_postgres)) {
     op.fail(op.node(), "'sql' is marked irreversible and has a reverse; leave one out");
   }
@@ -202,8 +218,8 @@ Operation read_backfill(const YamlReader& op) {
 }
 
 Operation read_call(const YamlReader& op) {
-  op.allow({"function", "reverse", "irreversible"});
-  CallFunction result{op.text("function"), {}, op.flag("irreversible")};
+  op.allow({"function", "reverse", "irreversible", "touches"});
+  CallFunction result{op.text("function"), {}, op.flag("irreversible"), find_touches(op)};
   if (op.find("reverse")) result.reverse = op.text("reverse");
   if (result.irreversible && !result.reverse.empty()) {
     op.fail(op.node(), "'call' is marked irreversible and has a reverse; leave one out");

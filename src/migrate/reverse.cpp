@@ -59,7 +59,7 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
           },
           [](const RunSql& op) -> Result {
             if (!op.reverse_sqlite && !op.reverse_postgres) return std::nullopt;
-            return RunSql{op.reverse_sqlite, op.reverse_postgres, op.sqlite, op.postgres, false};
+            return RunSql{op.reverse_sqlite, op.reverse_postgres, op.sqlite, op.postgres, false, op.touches};
           },
           [](const Backfill& op) -> Result {
             if (op.irreversible) return std::nullopt;
@@ -71,7 +71,7 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
           },
           [](const CallFunction& op) -> Result {
             if (op.irreversible || op.reverse.empty()) return std::nullopt;
-            return CallFunction{op.reverse, op.function, false};
+            return CallFunction{op.reverse, op.function, false, op.touches};
           },
       },
       operation);

@@ -187,6 +187,7 @@ class OperationWriter {
     lines_.add_optional("reverse_sqlite", op.reverse_sqlite);
     lines_.add_optional("reverse_postgres", op.reverse_postgres);
     if (op.irreversible) lines_.add("irreversible", "true");
+    if (op.touches) lines_.add("touches", list(*op.touches));
     return "sql";
   }
   std::string_view operator()(const Backfill& op) {
@@ -203,6 +204,7 @@ class OperationWriter {
     lines_.add_name("function", op.function);
     if (!op.reverse.empty()) lines_.add_name("reverse", op.reverse);
     if (op.irreversible) lines_.add("irreversible", "true");
+    if (op.touches) lines_.add("touches", list(*op.touches));
     return "call";
   }
   template <class Op>
