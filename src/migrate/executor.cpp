@@ -97,7 +97,7 @@ class Execution {
          {ddl::quote(step.subject)},
          Access::read},
         [&](const db::Row& row) { valid = row.boolean(0); });
-    if (valid && *valid) return;  // made just before the process was killed
+    if (valid && *valid) return check_same(step);  // made just before the process was killed
     const auto drop = "DROP INDEX CONCURRENTLY IF EXISTS " + ddl::quote(step.subject);
     if (valid) database_.execute_long(drop);
     try {
@@ -110,6 +110,48 @@ class Execution {
       }
       throw;
     }
+  }
+
+  /// Or by somebody else, in another way: the database tells what it makes of the statement on an empty copy
+  /// of the table.
+  void check_same(const Step& step) {
+    std::string table;
+    const auto found = definition(ddl::quote(step.subject), &table);
+    auto text = step.text;
+    const auto on = text.find(" ON ", text.find(ddl::quote(step.subject))) + 4;
+    const auto name = ddl::quote(table);
+    std::string wanted;
+    if (text.compare(on, name.size() + 1, name + " ") == 0) {
+      text.replace(on, name.size(), "pg_temp.mpf_copy");
+      constexpr std::string_view concurrently = "CONCURRENTLY ";
+      text.erase(text.find(concurrently), concurrently.size());
+      in_transaction(database_, {.lock_wait = longest_pause}, [&] {
+        database_.execute_script("CREATE TEMP TABLE mpf_copy (LIKE " + name + ") ON COMMIT DROP; " + text);
+        wanted = definition("pg_temp." + ddl::quote(step.subject));
+      });
+    }
+    if (wanted == found) return;
+    fail(ErrorKind::conflict, "there is an index '" + step.subject + "' on table '" + table +
+                                  "' already, and it is another one (" + found +
+                                  "): drop it, or give it another name, and apply again");
+  }
+
+  /// "CREATE UNIQUE INDEX USING …"; the names of index and table are left out.
+  std::string definition(const std::string& index, std::string* table = nullptr) {
+    std::string text;
+    database_.execute(
+        {"SELECT c.relname::text, pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON "
+         "c.oid = i.indrelid WHERE i.indexrelid = to_regclass($1)",
+         {index},
+         Access::read},
+        [&](const db::Row& row) {
+          if (table) *table = row.text(0);
+          text = row.text(1);
+        });
+    constexpr std::string_view kind = "INDEX ";
+    const auto name = text.find(kind) + kind.size();
+    const auto method = text.find("USING ", name);
+    return method == std::string::npos ? text : text.erase(name, method - name);
   }
 
   /// Dropping the old table takes its triggers and indexes along. The state knows its own indexes; anything

@@ -88,7 +88,7 @@ TEST_CASE("a file that was edited, added or removed beside make is noticed befor
     std::filesystem::remove(folder / "migrations.sum");
     CHECK(test::contains(refused(), "migrations.sum is gone: bring it back"));
     CHECK(test::contains(refused(), "`migrate sum m`"));
-    CHECK(migrator().check().files == std::vector{refused()});
+    CHECK(migrator().check().files.at(0) == refused());
     CHECK(test::error_of([&] { migrator().merge(); }) == refused());
     CHECK(migrator().sum("m") == std::vector{folder / "migrations.sum"});
     CHECK(read_file(folder / "migrations.sum") == sum);
