@@ -72,6 +72,7 @@ class Linter {
         "let a release with orm::with_row_security() run everywhere first, and say so as the 'reason'");
   }
   void check(const AddColumn& op) {
+    added_.insert(op.table + "." + op.column.name);
     if (is_made(op.table)) return;
     if (op.column.generated) {
       add("generated-column", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
@@ -102,6 +103,8 @@ class Linter {
           "mark the migration 'border: true', as `migrate make` does: it is applied when no older release "
           "runs any more",
           false);
+    } else if (column->nullable && !op.column.nullable) {
+      check_narrowed(op.table, is_added(op.table, op.column.name));
     } else if (column->byte_order != op.column.byte_order) {
       check_order(op);
     }
@@ -143,7 +146,29 @@ class Linter {
     if (!is_made(op.table) && !migration_.border)
       add("drop-column", "the release that still runs uses the column", later);
   }
+  /// What refuses rows that were fine. A column that the migration itself adds is none of the old release's.
+  void check_narrowed(const std::string& table, bool concerns_added) {
+    if (is_made(table) || migration_.border || concerns_added) return;
+    add("narrow-rule", "the release that still runs may write what is refused then",
+        "let a release that writes only what fits run everywhere first; or mark the migration 'border: "
+        "true': "
+        "it is applied when no older release runs any more",
+        false);
+  }
+  bool is_added(const std::string& table, const std::string& column) const {
+    return added_.contains(table + "." + column);
+  }
+  void check(const AddCheck& op) {
+    check_narrowed(op.table, std::ranges::any_of(before_->table(op.table).columns, [&](const auto& column) {
+                     return is_added(op.table, column.name) && mentions(op.check.condition, column.name);
+                   }));
+  }
   void check(const CreateIndex& op) {
+    if (op.index.unique) {
+      check_narrowed(op.table, std::ranges::any_of(op.index.columns, [&](const std::string& column) {
+                       return is_added(op.table, column);
+                     }));
+    }
     if (!op.index.unique && op.index.columns.size() > many_columns) {
       add("wide-index",
           "an index of " + std::to_string(op.index.columns.size()) + " columns is rarely of use",
@@ -175,6 +200,7 @@ class Linter {
   const LocatedOperation* located_ = nullptr;
   const State* before_ = nullptr;
   std::set<std::string> made_;
+  std::set<std::string> added_;  ///< columns as "table.column"
   std::vector<LintFinding> findings_;
 };
 

@@ -1,104 +1,15 @@
 #include <algorithm>
-#include <initializer_list>
-#include <span>
+#include <array>
 
 #include "migrate/lint.hpp"
+#include "migrate/sql_part.hpp"
 #include "migrate/sql_text.hpp"
 
 namespace mpf::migrate {
 namespace {
 
-using Words = std::vector<std::string>;
-
 constexpr std::size_t longest_name = 63;
 constexpr std::size_t many_columns = 3;
-
-/// A name as PostgreSQL keeps it.
-std::string folded(std::string name) {
-  if (name.starts_with('"')) return name.substr(1, name.size() - 2);
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return name;
-}
-
-/// A statement or a part of one, as words that can be compared: keywords in capitals, names in double quotes
-/// as they are.
-class Part {
- public:
-  explicit Part(std::span<const std::string> words) : words_(words) {}
-
-  std::span<const std::string> words() const { return words_; }
-  bool begins(std::initializer_list<std::string_view> words) const { return is_at(0, words); }
-  bool has(std::initializer_list<std::string_view> words) const {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-      if (is_at(i, words)) return true;
-    }
-    return false;
-  }
-  bool has_any(std::initializer_list<std::string_view> words) const {
-    return std::ranges::any_of(words, [&](std::string_view word) { return has({word}); });
-  }
-  Part from(std::size_t at) const { return Part(words_.subspan(std::min(at, words_.size()))); }
-
-  /// Where what follows the name at `at` begins; a name may have that of its schema before it.
-  std::size_t past_name(std::size_t at) const {
-    while (at < words_.size() && is_filler(words_[at])) ++at;
-    while (at + 1 < words_.size() && words_[at + 1] == ".") at += 2;
-    return at + 1;
-  }
-
-  /// What commas outside of parentheses separate.
-  std::vector<Part> clauses() const {
-    std::vector<Part> result;
-    std::size_t begin = 0;
-    int depth = 0;
-    for (std::size_t i = 0; i <= words_.size(); ++i) {
-      if (i < words_.size() && words_[i] == "(") ++depth;
-      if (i < words_.size() && words_[i] == ")") --depth;
-      if (i < words_.size() && (depth > 0 || words_[i] != ",")) continue;
-      result.push_back(Part(words_.subspan(begin, i - begin)));
-      begin = i + 1;
-    }
-    return result;
-  }
-
-  /// What the first pair of parentheses holds.
-  Part inner() const {
-    const auto open = std::ranges::find(words_, "(");
-    if (open == words_.end()) return Part({});
-    int depth = 1;
-    auto end = open + 1;
-    for (; end != words_.end(); ++end) {
-      if (*end == "(") ++depth;
-      if (*end == ")" && --depth == 0) break;
-    }
-    return Part({open + 1, end});
-  }
-
-  /// Whether it is about one of these tables, whose name follows the first of these words.
-  bool is_about(const std::vector<std::string>& tables) const {
-    const auto leads = [](const std::string& word) {
-      return word == "TABLE" || word == "ON" || word == "UPDATE" || word == "FROM" || word == "INTO";
-    };
-    for (std::size_t i = 0; i + 1 < words_.size(); ++i) {
-      if (!leads(words_[i]) || leads(words_[i + 1])) continue;
-      const auto end = past_name(i + 1);
-      return end <= words_.size() && std::ranges::count(tables, folded(words_[end - 1])) > 0;
-    }
-    return false;
-  }
-
- private:
-  static bool is_filler(const std::string& word) {
-    return word == "IF" || word == "EXISTS" || word == "NOT" || word == "ONLY" || word == "TABLE";
-  }
-  bool is_at(std::size_t at, std::initializer_list<std::string_view> words) const {
-    return at + words.size() <= words_.size() &&
-           std::equal(words.begin(), words.end(), words_.begin() + static_cast<std::ptrdiff_t>(at));
-  }
-
-  std::span<const std::string> words_;
-};
 
 class SqlLinter {
  public:
@@ -108,7 +19,12 @@ class SqlLinter {
     for (const auto& words : statements_of(sql)) {
       const Part statement(words);
       check_always(statement);
+      check_rows(statement);
       if (!statement.is_about(made_)) check(statement);
+    }
+    if (unvalidated_ && validates_) {
+      add("constraint", "the rule is added and validated in one transaction, which keeps the table locked",
+          "validate it by an 'sql' operation of its own, which is committed by itself");
     }
     if (locks_ && changes_rows_) {
       add("rows-and-tables", "the table stays locked until the last of its rows is changed",
@@ -131,6 +47,9 @@ class SqlLinter {
     if (s.has({"CASCADE"}) && (s.begins({"DROP"}) || s.begins({"TRUNCATE"}))) {
       add("cascade", "it also drops what nobody named", "drop each thing by its name");
     }
+    if (s.begins({"DO"})) {
+      add("block", "nobody can tell beforehand what it does", "plain statements, operations, or 'call'");
+    }
     if (s.begins({"SET"}) && s.has_any({"LOCK_TIMEOUT", "STATEMENT_TIMEOUT"})) {
       add("timeout", "a statement that waits for a lock for long has everybody else wait behind it",
           "leave it out: migrations wait for half a second at a time, and try again");
@@ -144,7 +63,23 @@ class SqlLinter {
       add("wide-index", "an index of more than three columns is rarely of use",
           "index the columns that select most, in that order", false);
     }
-    if (s.begins({"CREATE", "TABLE"}) || s.begins({"ALTER", "TABLE"})) check_types(s);
+    if (s.begins({"CREATE", "TABLE"})) {
+      for (const auto& column : s.inner().clauses()) check_types(column.from(1));
+    }
+    if (s.begins({"ALTER", "TABLE"})) {
+      for (const auto& clause : s.from(s.past_name(2)).clauses()) check_types(behind_name(clause));
+    }
+  }
+
+  /// What an ALTER TABLE says of a column, whose name may be any word.
+  static Part behind_name(const Part& clause) {
+    const bool rule =
+        clause.begins({"ADD"}) && (clause.begins({"ADD", "CONSTRAINT"}) || clause.begins({"ADD", "CHECK"}) ||
+                                   clause.begins({"ADD", "UNIQUE"}) || clause.begins({"ADD", "PRIMARY"}) ||
+                                   clause.begins({"ADD", "FOREIGN"}) || clause.begins({"ADD", "EXCLUDE"}));
+    if (rule || (!clause.begins({"ADD"}) && !clause.begins({"ALTER"}))) return clause;
+    const bool says = clause.begins({"ADD", "COLUMN"}) || clause.begins({"ALTER", "COLUMN"});
+    return clause.from(clause.past_name(says ? 2 : 1));
   }
 
   void check_types(const Part& s) {
@@ -197,20 +132,31 @@ class SqlLinter {
     if (s.begins({"DROP", "SCHEMA"})) {
       add("drop-table", "the release that still runs uses what is in it", "drop each table by its name");
     }
+    for (const auto* kind : {"VIEW", "MATERIALIZED", "TYPE", "DOMAIN", "SEQUENCE", "FUNCTION", "PROCEDURE"}) {
+      if (!s.begins({"DROP", kind})) continue;
+      add("drop", "the release that still runs may use it",
+          "CREATE OR REPLACE where that is what is meant; else stop using it in this release, and drop it in "
+          "a migration marked 'border: true', with that as its reason");
+    }
     if (s.begins({"TRUNCATE"})) {
       add("truncate", "all rows are gone, and the table is locked", "delete in batches");
     }
-    check_rows(s);
     check_kind(s);
   }
 
   void check_rows(const Part& s) {
-    const bool copies = s.begins({"INSERT"}) && s.has({"SELECT"});
-    const bool changes = s.begins({"UPDATE"}) || s.begins({"DELETE"});
-    changes_rows_ = changes_rows_ || copies || changes;
-    if (changes && !s.has({"WHERE"})) {
-      add("all-rows", "all rows stay locked until the migration ends",
-          "use the operation backfill, which changes them in batches");
+    for (const auto& write : s.writes()) {
+      if (write.is_about(made_) || (write.begins({"INSERT"}) && !write.has_any({"SELECT"}))) continue;
+      changes_rows_ = true;
+      if (write.begins({"INSERT"})) continue;
+      const auto where = write.behind({"WHERE"});
+      if (write.begins({"MERGE"}) || where.words().empty() || where.begins({"TRUE"}) || where.begins({"="})) {
+        add("all-rows", "all rows stay locked until the migration ends",
+            "use the operation backfill, which changes them in batches");
+      } else if (!where.has_any({"=", "IN"})) {
+        add("many-rows", "what it changes stays locked until the migration ends",
+            "if that may be many rows, use the operation backfill, which changes them in batches", false);
+      }
     }
   }
 
@@ -244,11 +190,22 @@ class SqlLinter {
     if (c.begins({"SET"}) && c.has_any({"LOGGED", "UNLOGGED", "TABLESPACE", "ACCESS"})) {
       add("lock", "the whole table is written anew, and nobody can use it meanwhile", "do it off hours");
     }
+    if (c.begins({"VALIDATE"})) validates_ = true;
+    if (c.begins({"DISABLE", "TRIGGER"})) {
+      add("triggers", "references are not checked, and what triggers keep right is not, for everybody",
+          "leave triggers on; let them see what the migration does");
+    }
+    if (c.begins({"ATTACH", "PARTITION"})) {
+      add("attach", "all rows of the partition are looked at while the table is locked",
+          "add a check to the partition that says its bounds, NOT VALID, and validate it apart; then say "
+          "that "
+          "as the reason");
+    }
     if (c.begins({"DETACH", "PARTITION"})) {
       add("detach", "it locks the whole table", "DETACH PARTITION … CONCURRENTLY, outside of migrations");
     }
-    if (c.begins({"ALTER"})) check_altered(c.from(c.past_name(c.begins({"ALTER", "COLUMN"}) ? 2 : 1)));
-    if (c.begins({"ADD"})) check_added(c);
+    if (c.begins({"ALTER"})) check_altered(behind_name(c));
+    if (c.begins({"ADD"})) check_added(behind_name(c));
   }
 
   /// What is done to a column.
@@ -267,6 +224,7 @@ class SqlLinter {
 
   void check_added(const Part& c) {
     const bool adds_rule = c.has({"FOREIGN", "KEY"}) || c.has_any({"CHECK", "REFERENCES"});
+    unvalidated_ = unvalidated_ || c.has({"NOT", "VALID"});
     if (adds_rule && !c.has({"NOT", "VALID"})) {
       add("constraint", "all rows are looked at while the table is locked",
           "use the operations add_check and alter_column, or NOT VALID and a VALIDATE CONSTRAINT of its own");
@@ -279,9 +237,7 @@ class SqlLinter {
       add("exclude", "there is no way to add it without keeping writers out",
           "make a new table, or do it off hours");
     }
-    const bool makes_values = c.has_any({"GEN_RANDOM_UUID", "UUID_GENERATE_V4", "UUIDV7", "RANDOM",
-                                         "CLOCK_TIMESTAMP", "TIMEOFDAY", "NEXTVAL"});
-    if (c.has({"DEFAULT"}) && makes_values) {
+    if (calls(c.behind({"DEFAULT"}))) {
       add("volatile-default", "each row gets a value of its own: the whole table is written anew",
           "use the operation add_column with 'computed_default', which fills rows in batches");
     }
@@ -295,10 +251,38 @@ class SqlLinter {
     }
   }
 
+  /// Whether a default may be another for each row: by any function but those known to be the same.
+  static bool calls(const Part& value) {
+    static constexpr std::array<std::string_view, 14> fixed{"NOW",
+                                                            "CURRENT_TIMESTAMP",
+                                                            "LOCALTIMESTAMP",
+                                                            "TRANSACTION_TIMESTAMP",
+                                                            "STATEMENT_TIMESTAMP",
+                                                            "CURRENT_SETTING",
+                                                            "CAST",
+                                                            "COALESCE",
+                                                            "ARRAY",
+                                                            "ROW",
+                                                            "LOWER",
+                                                            "UPPER",
+                                                            "NUMERIC",
+                                                            "VARCHAR"};
+    static constexpr std::array<std::string_view, 9> ends{
+        "CHECK", "REFERENCES", "CONSTRAINT", "NOT", "NULL", "UNIQUE", "PRIMARY", "GENERATED", "COLLATE"};
+    const auto words = value.words();
+    for (std::size_t i = 0; i < words.size() && std::ranges::count(ends, words[i]) == 0; ++i) {
+      if (i == 0 || words[i] != "(" || words[i - 1] == "(") continue;
+      if (std::ranges::count(fixed, words[i - 1]) == 0) return true;
+    }
+    return false;
+  }
+
   const std::vector<std::string>& made_;
   std::vector<SqlFinding> findings_;
   bool locks_ = false;         ///< a table in use, until the script's transaction ends
   bool changes_rows_ = false;  ///< of one
+  bool unvalidated_ = false;   ///< a rule is added NOT VALID
+  bool validates_ = false;
 };
 
 }  // namespace

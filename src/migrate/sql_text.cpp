@@ -71,7 +71,7 @@ std::vector<std::vector<std::string>> statements_of(std::string_view sql) {
     if (!is_letter(sql[at])) {
       at = skip(sql, at);
       if (sql[begin] == ';') result.emplace_back();
-      if (std::string_view("(),.").find(sql[begin]) != std::string_view::npos) {
+      if (std::string_view("(),.=").find(sql[begin]) != std::string_view::npos) {
         result.back().emplace_back(1, sql[begin]);
       }
       if (sql[begin] == '"') result.back().emplace_back(sql.substr(begin, at - begin));

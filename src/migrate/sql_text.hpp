@@ -12,7 +12,7 @@ namespace mpf::migrate {
 std::optional<std::string> transaction_control(std::string_view sql);
 
 /// The words of each statement: keywords and plain names in capitals, names in double quotes as they are.
-/// Parentheses, commas and points are words of their own; texts, comments and other signs are left out.
+/// Parentheses, commas, points and "=" are words of their own; texts, comments and other signs are left out.
 std::vector<std::vector<std::string>> statements_of(std::string_view sql);
 
 }  // namespace mpf::migrate

@@ -1,6 +1,7 @@
 #include "migrate/sqlite_extras.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -70,9 +71,10 @@ std::optional<std::string> missing_column(const Extra& trigger, const std::vecto
   if (statements.empty()) return std::nullopt;
   const auto& words = statements.front();
   const auto on = std::ranges::find(words, "ON");
-  auto at = std::ranges::find(words.begin(), on, "OF");
-  if (at == on || at == words.begin() || *(at - 1) != "UPDATE") return std::nullopt;
-  for (++at; at != on; ++at) {
+  static constexpr std::array<std::string_view, 2> of{"UPDATE", "OF"};
+  auto at = std::search(words.begin(), on, of.begin(), of.end());
+  if (at == on) return std::nullopt;
+  for (at += 2; at != on; ++at) {
     if (*at != "," && !known.contains(plain(*at))) return "no such column: " + plain(*at);
   }
   return std::nullopt;

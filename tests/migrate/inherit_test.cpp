@@ -49,10 +49,11 @@ struct World {
   std::set<std::string> migrate() {
     CHECK_FALSE(migrator().make().empty());
     CHECK(migrator().make().empty());
-    CHECK(migrator().lint().empty());
+    CHECK(std::ranges::none_of(migrator().lint(), &migrate::LintFinding::refused));
     CHECK_FALSE(migrator().apply({.borders = migrate::Borders::pass}).empty());
     const test::FreshDatabase fresh(database->dialect());
-    CHECK(test::catalog(*database) == test::catalog_of(tables, *fresh));
+    const bool sqlite = database->dialect() == db::Dialect::sqlite;
+    CHECK(test::catalog(*database) == (sqlite ? test::catalog_of(tables) : test::catalog_of(tables, *fresh)));
     CHECK(migrator().check().catalog.empty());
     return test::catalog(*database);
   }
@@ -83,12 +84,11 @@ TEST_CASE("models that extend others: levels come, change and go, with their row
 
       // Each level changes; SQLite makes all three anew.
       const std::vector<std::string> kept{"1|a|10|2", "3|b|30|4"};
-      world.tables[0].columns[2].max_length = 20;
-      for (auto* table : {&world.tables[1], &world.tables[2]}) {
+      for (auto& table : world.tables) {
         auto column = test::with_default(test::col("state"), "'on'");
         column.choices = {"on", "off"};
-        table->columns.push_back(column);
-        table->checks.push_back({table->name + "_id_check", {"\"id\" > 0", "\"id\" > 0"}});
+        table.columns.push_back(column);
+        table.checks.push_back({table.name + "_id_check", {"\"id\" > 0", "\"id\" > 0"}});
       }
       catalogs.push_back(world.migrate());
       CHECK(world.rows() == kept);

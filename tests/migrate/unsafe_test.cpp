@@ -96,7 +96,9 @@ std::vector<Change> changes() {
        {"ADD COLUMN \"kind\" text NOT NULL DEFAULT 'x';"}},
       {"forbid null",
        [](Tables& t) { column(t, "note") = test::with_default(test::col("note"), "'-'"); },
-       {"in batches of", "CHECK (\"note\" IS NOT NULL) NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"}},
+       {"in batches of", "CHECK (\"note\" IS NOT NULL) NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"},
+       "",
+       "narrow-rule"},
       {"refer to a table",
        [](Tables& t) {
          t[1].columns.push_back(test::ref_col("other_id", "other", orm::OnDelete::cascade, true));
@@ -106,7 +108,9 @@ std::vector<Change> changes() {
        [](Tables& t) {
          t[1].checks = {{"t_check", {"\"n\" > 0", "\"n\" > 0"}}};
        },
-       {"-- refused if rows break the new rule", "NOT VALID;", "-- committed", "VALIDATE"}},
+       {"-- refused if rows break the new rule", "NOT VALID;", "-- committed", "VALIDATE"},
+       "",
+       "narrow-rule"},
       {"limit text",
        [](Tables& t) { column(t, "name").max_length = 50; },
        {border, "-- refused if rows", "<= 50) NOT VALID;", "-- committed", "VALIDATE"}},
@@ -121,7 +125,16 @@ std::vector<Change> changes() {
        {"<= 40) NOT VALID;", "VALIDATE"}},
       {"make unique",
        [](Tables& t) { t[1].indexes.push_back(test::index("t", {"name"}, true)); },
-       {"CREATE UNIQUE INDEX CONCURRENTLY"}},
+       {"CREATE UNIQUE INDEX CONCURRENTLY"},
+       "",
+       "narrow-rule"},
+      {"rules for a column that comes with them",
+       [](Tables& t) {
+         t[1].columns.push_back(test::null_col("code"));
+         t[1].checks = {{"t_check", {"\"code\" <> ''", "\"code\" <> ''"}}};
+         t[1].indexes.push_back(test::index("t", {"code"}, true));
+       },
+       {"ADD COLUMN \"code\" text;", "NOT VALID;", "VALIDATE", "CREATE UNIQUE INDEX CONCURRENTLY"}},
       {"add an index",
        [](Tables& t) { t[1].indexes.push_back(test::index("t", {"name"})); },
        {"CREATE INDEX CONCURRENTLY"}},
@@ -274,6 +287,9 @@ TEST_CASE("operations by hand are refused as well, or told of") {
        "drop-column"},
       {"  - alter_column: {table: t, column: {name: name, type: text, max_length: 3}}\n", "narrow-rule",
        false},
+      {"  - alter_column: {table: t, column: {name: note, type: text, default: \"'-'\"}}\n", "narrow-rule",
+       false},
+      {"  - create_index: {table: t, index: {name: i, columns: [n], unique: true}}\n", "narrow-rule", false},
       {"  - sql: {postgres: \"SELECT 1\"}\n", "no-reverse", false},
       {"  - call: {function: f}\n", "no-reverse", false},
   };
@@ -307,6 +323,23 @@ TEST_CASE("SQL by hand is refused by the same rules, with a line, and done with 
       {"ALTER TABLE t ALTER n DROP DEFAULT, DROP name", "drop-column"},
       {"DROP TABLE t", "drop-table"},
       {"DROP SCHEMA s", "drop-table"},
+      {"DROP TYPE colour", "drop"},
+      {"DROP VIEW v", "drop"},
+      {"DROP MATERIALIZED VIEW v", "drop"},
+      {"DO $$ BEGIN ALTER TABLE t DROP COLUMN name; END $$", "block"},
+      {"ALTER TABLE t DISABLE TRIGGER ALL", "triggers"},
+      {"ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1)", "attach"},
+      {"ALTER TABLE t SET TABLESPACE s", "lock"},
+      {"ALTER TABLE t ADD COLUMN x bigint DEFAULT my_volatile()", "volatile-default"},
+      {"ALTER TABLE t ADD COLUMN x text DEFAULT timeofday()", "volatile-default"},
+      {"ALTER TABLE t ADD COLUMN x bigint DEFAULT nextval('s')", "volatile-default"},
+      {"ALTER TABLE t ADD CONSTRAINT c CHECK (n > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c",
+       "constraint"},
+      {"UPDATE t SET n = 1 WHERE true", "all-rows"},
+      {"UPDATE t SET n = 1 WHERE 1 = 1", "all-rows"},
+      {"WITH d AS (DELETE FROM t RETURNING n) SELECT n FROM d", "all-rows"},
+      {"WITH d AS (SELECT 1 AS n) UPDATE t SET n = d.n FROM d", "all-rows"},
+      {"MERGE INTO t USING other ON true WHEN MATCHED THEN DELETE", "all-rows"},
       {"ALTER TABLE t RENAME COLUMN name TO title", "rename"},
       {"ALTER TABLE public.t RENAME TO u", "rename"},
       {"ALTER TABLE t SET SCHEMA s", "rename"},
@@ -348,6 +381,7 @@ TEST_CASE("SQL by hand is refused by the same rules, with a line, and done with 
       {"SET LOCAL statement_timeout = '1d'", "timeout"},
       {too_long.c_str(), "long-name"},
       {"ALTER TYPE colour ADD VALUE 'red'", "enum-order", false},
+      {"DELETE FROM t WHERE n > 0", "many-rows", false},
       {"CREATE TABLE x (a json)", "json", false},
       {"CREATE TABLE x (a varchar(10))", "varchar", false},
       {"CREATE TABLE x (a integer PRIMARY KEY)", "small-key", false},
@@ -376,23 +410,43 @@ TEST_CASE("SQL by hand is refused by the same rules, with a line, and done with 
 }
 
 TEST_CASE("SQL by hand that harms nobody is left alone") {
-  for (const auto* fine :
-       {"ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0) NOT VALID", "ALTER TABLE t VALIDATE CONSTRAINT c",
-        "ALTER TABLE t ADD CONSTRAINT c CHECK (x IS NOT NULL) NOT VALID",
-        "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i", "ALTER TABLE t DROP CONSTRAINT c",
-        "ALTER TABLE t RENAME CONSTRAINT c TO d", "ALTER TABLE t ADD COLUMN type text",
-        "ALTER TABLE t ADD COLUMN x text DEFAULT 'DROP TABLE t'", "-- DROP TABLE t",
-        "ALTER TABLE t ADD COLUMN x integer NOT NULL DEFAULT 0", "CREATE INDEX i ON mine (x)",
-        "CREATE INDEX i ON public.mine (x)", "ALTER TABLE \"mine\" ALTER x SET NOT NULL",
-        "ALTER TABLE public.mine ADD COLUMN y integer; UPDATE mine SET y = 1",
-        "INSERT INTO mine SELECT * FROM t", "UPDATE t SET x = 1 WHERE id = 3",
-        "ALTER TABLE t ALTER x DROP DEFAULT", "ALTER INDEX i RENAME TO j",
-        "DO $$ BEGIN DROP TABLE t; END $$"}) {
+  for (const auto* fine : {"ALTER TABLE t ADD CONSTRAINT c CHECK (x > 0) NOT VALID",
+                           "ALTER TABLE t VALIDATE CONSTRAINT c",
+                           "ALTER TABLE t ADD CONSTRAINT c CHECK (x IS NOT NULL) NOT VALID",
+                           "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+                           "ALTER TABLE t DROP CONSTRAINT c",
+                           "ALTER TABLE t RENAME CONSTRAINT c TO d",
+                           "ALTER TABLE t ADD COLUMN type text",
+                           "ALTER TABLE t ADD COLUMN x text DEFAULT 'DROP TABLE t'",
+                           "-- DROP TABLE t",
+                           "ALTER TABLE t ADD COLUMN x integer NOT NULL DEFAULT 0",
+                           "CREATE INDEX i ON mine (x)",
+                           "CREATE INDEX i ON public.mine (x)",
+                           "ALTER TABLE \"mine\" ALTER x SET NOT NULL",
+                           "ALTER TABLE public.mine ADD COLUMN y integer; UPDATE mine SET y = 1",
+                           "INSERT INTO mine SELECT * FROM t",
+                           "UPDATE t SET x = 1 WHERE id = 3",
+                           "ALTER TABLE t ALTER x DROP DEFAULT",
+                           "ALTER INDEX i RENAME TO j",
+                           "ALTER TABLE t ADD COLUMN serial text",
+                           "ALTER TABLE t ADD COLUMN unique_name text",
+                           "CREATE TABLE x (json jsonb, timestamp timestamptz)",
+                           "ALTER TABLE t ADD COLUMN x timestamptz DEFAULT now()",
+                           "ALTER TABLE t ADD COLUMN x numeric(10, 2) DEFAULT (0)",
+                           "ALTER TABLE t ALTER x SET DEFAULT 'type'",
+                           "DELETE FROM t WHERE id IN (1, 2)",
+                           "WITH d AS (DELETE FROM mine RETURNING x) SELECT x FROM d",
+                           "SELECT x FROM t FOR UPDATE",
+                           "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ DELETE FROM t $$"}) {
     CAPTURE(fine);
     CHECK(migrate::lint_sql(fine, {"mine"}).empty());
   }
   CHECK(migrate::lint_sql("CREATE INDEX i ON mine (a, b, c, d)", {"mine"}).at(0).rule == "wide-index");
-  CHECK(migrate::lint_sql("UPDATE t SET x = mine.x FROM mine", {"mine"}).at(0).rule == "all-rows");
+  for (const auto* sql : {"UPDATE t SET x = mine.x FROM mine", "UPDATE t SET x = (SELECT 1 FROM mine)",
+                          "WITH d AS (DELETE FROM mine RETURNING x) UPDATE t SET x = d.x FROM d"}) {
+    CAPTURE(sql);
+    CHECK(migrate::lint_sql(sql, {"mine"}).at(0).rule == "all-rows");
+  }
 }
 
 TEST_CASE("rows changed by hand are committed apart from changes of tables") {
