@@ -22,6 +22,13 @@ ThrottleOptions throttle_options(const Settings& settings) {
           .window = settings.failure_window};
 }
 
+ThrottleOptions sign_up_options(const Settings& settings) {
+  return {.per_user = static_cast<std::size_t>(settings.address_sign_ups),
+          .per_address = static_cast<std::size_t>(settings.address_sign_ups),
+          .window = settings.failure_window,
+          .refusal = "Too many accounts were asked for from here"};
+}
+
 void check_password(std::vector<FieldError>& errors, std::string_view password, std::string_view email,
                     std::int64_t min_length) {
   const auto add = [&](std::string code, std::string message) {
@@ -75,7 +82,11 @@ std::optional<Password> password_of(const orm::SiteScope& scope, Id user) {
 
 struct Accounts::Impl {
   Impl(const Settings& s, const Clock& c)
-      : settings(s), clock(c), passwords(s), throttle(throttle_options(s), c) {}
+      : settings(s),
+        clock(c),
+        passwords(s),
+        throttle(throttle_options(s), c),
+        sign_ups(sign_up_options(s), c) {}
 
   /// Whether the password is the user's, after the same time whether there is such a user or not.
   bool matches(const orm::SiteScope& scope, const std::optional<User>& user, std::string_view password) {
@@ -85,6 +96,36 @@ struct Accounts::Impl {
     if (!passwords.verify(password, stored->hash)) return false;
     if (passwords.is_outdated(stored->hash)) replace_hash(scope, *stored, password);
     return user->active;
+  }
+
+  /// The user that is asked for, not stored yet. ValidationError.
+  User checked(const NewUser& input) const {
+    std::vector<FieldError> errors;
+    const auto email = normalised_email(input.email);
+    if (!email) errors.push_back({"email", "format", "must be an e-mail address"});
+    User user{.email = email.value_or("")};
+    user.name = checked_name(errors, input, user.email);
+    user.role = input.role;
+    check_password(errors, input.password, user.email, settings.password_min_length);
+    if (!errors.empty()) throw ValidationError(std::move(errors));
+    return user;
+  }
+
+  User create(const orm::SiteScope& scope, User user, std::string_view text, Asker asker) {
+    if (scope.query<User>().where(orm::f<&User::email> == user.email).exists()) throw email_taken();
+    const std::string hash = passwords.hash(text, asker);
+    user.created_at = clock.now();
+    try {
+      scope.transaction([&] {
+        scope.insert(user);
+        Password password{.user = orm::Ref<User>(user.id), .hash = hash, .changed_at = user.created_at};
+        scope.insert(password);
+      });
+    } catch (const db::ConstraintError& e) {
+      if (e.type() != db::ConstraintError::Type::unique) throw;
+      throw email_taken();
+    }
+    return user;
   }
 
   void replace_hash(const orm::SiteScope& scope, const Password& stored, std::string_view password) {
@@ -98,6 +139,7 @@ struct Accounts::Impl {
   const Clock& clock;
   Passwords passwords;
   Throttle throttle;
+  Throttle sign_ups;
 };
 
 Accounts::Accounts(const Settings& settings, const Clock& clock)
@@ -105,29 +147,14 @@ Accounts::Accounts(const Settings& settings, const Clock& clock)
 Accounts::~Accounts() = default;
 
 User Accounts::create(const orm::SiteScope& scope, const NewUser& input) {
-  std::vector<FieldError> errors;
-  const auto email = normalised_email(input.email);
-  if (!email) errors.push_back({"email", "format", "must be an e-mail address"});
-  User user{.email = email.value_or("")};
-  user.name = checked_name(errors, input, user.email);
-  check_password(errors, input.password, user.email, impl_->settings.password_min_length);
-  if (!errors.empty()) throw ValidationError(std::move(errors));
-  if (find(scope, user.email)) throw email_taken();
+  return impl_->create(scope, impl_->checked(input), input.password, Asker::user);
+}
 
-  const std::string hash = impl_->passwords.hash(input.password);
-  user.role = input.role;
-  user.created_at = impl_->clock.now();
-  try {
-    scope.transaction([&] {
-      scope.insert(user);
-      Password password{.user = orm::Ref<User>(user.id), .hash = hash, .changed_at = user.created_at};
-      scope.insert(password);
-    });
-  } catch (const db::ConstraintError& e) {
-    if (e.type() != db::ConstraintError::Type::unique) throw;
-    throw email_taken();
-  }
-  return user;
+User Accounts::sign_up(const orm::SiteScope& scope, const NewUser& input, std::string_view remote_address) {
+  User user = impl_->checked(input);
+  // Counts for good: what is limited is asking, not failing.
+  impl_->sign_ups.begin(scope.site(), user.email, remote_address).failed();
+  return impl_->create(scope, std::move(user), input.password, Asker::stranger);
 }
 
 std::optional<User> Accounts::find(const orm::SiteScope& scope, std::string_view email) const {

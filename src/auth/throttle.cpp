@@ -79,8 +79,8 @@ void Throttle::refuse_if_full(const std::string& key, std::size_t limit, Timesta
   drop_old(times, now);
   if (times.size() < limit) return;
   const auto wait = std::chrono::ceil<std::chrono::minutes>(times.front() + options_.window - now).count();
-  const std::string message = fmt::format("Too many failed attempts to sign in. Try again in {} minute{}",
-                                          wait, wait == 1 ? "" : "s");
+  const std::string message =
+      fmt::format("{}. Try again in {} minute{}", options_.refusal, wait, wait == 1 ? "" : "s");
   throw Error(ErrorKind::rate_limited, message, message);
 }
 

@@ -19,6 +19,7 @@ struct ThrottleOptions {
   std::size_t per_address = 50;  ///< failures of one remote address on a site
   Microseconds window{std::chrono::minutes(15)};
   std::size_t max_keys = 100'000;
+  std::string_view refusal = "Too many failed attempts to sign in";
 };
 
 /// Counts failed attempts in a sliding window. An attempt counts from its begin, so that many at once are no

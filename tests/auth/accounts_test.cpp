@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
 
@@ -171,6 +173,34 @@ TEST_CASE("after five failures sign-in pauses, for known and unknown addresses a
     CHECK(t.accounts.sign_in(*t.acme, "ann@acme.test", "correct horse", "10.0.0.2").name == "Ann");
     t.clock.advance(15min);
     CHECK(t.accounts.sign_in(*t.acme, "ann@acme.test", "correct horse", "10.0.0.1").name == "Ann");
+  });
+}
+
+TEST_CASE("sign-ups of one address are limited, also those that only ask whether somebody is there") {
+  fiber::run([] {
+    auto settings = test::cheap_settings();
+    settings.address_sign_ups = 4;
+    AuthFixture t(settings);
+    t.ann(*t.acme);
+    const auto sign_up = [&](const orm::SiteScope& scope, const std::string& email, const char* address) {
+      return t.accounts.sign_up(scope, {.email = email, .password = "correct horse"}, address);
+    };
+    for (int i = 0; i < 3; ++i) CHECK(sign_up(*t.acme, fmt::format("new{}@acme.test", i), "10.0.0.1").id);
+    CHECK(kind_of([&] { sign_up(*t.acme, "ann@acme.test", "10.0.0.1"); }) == ErrorKind::invalid);
+    // Mistakes tell nothing and do not count.
+    for (int i = 0; i < 5; ++i) {
+      CHECK(kind_of([&] { sign_up(*t.acme, "nonsense", "10.0.0.1"); }) == ErrorKind::invalid);
+    }
+    for (const char* email : {"ann@acme.test", "new9@acme.test"}) {
+      CHECK(kind_of([&] { sign_up(*t.acme, email, "10.0.0.1"); }) == ErrorKind::rate_limited);
+    }
+    // Others are not concerned: another address, another site, who signs in, who is made by an operator.
+    CHECK(sign_up(*t.acme, "new5@acme.test", "10.0.0.2").id);
+    CHECK(sign_up(*t.globex, "new5@acme.test", "10.0.0.1").id);
+    CHECK(t.accounts.sign_in(*t.acme, "ann@acme.test", "correct horse", "10.0.0.1").name == "Ann");
+    CHECK(t.accounts.create(*t.acme, {.email = "six@acme.test", .password = "correct horse"}).id);
+    t.clock.advance(15min);
+    CHECK(sign_up(*t.acme, "new6@acme.test", "10.0.0.1").id);
   });
 }
 

@@ -103,3 +103,42 @@ TEST_CASE("only a few wait to be hashed, the others are told") {
       },
       {.loops = 1});
 }
+
+TEST_CASE("strangers who wait for a hash do not keep users from signing in") {
+  fiber::run(
+      [] {
+        auto settings = cheap();
+        settings.argon2_memory_kib = 16 * 1024;
+        settings.hash_concurrency = 2;
+        settings.hash_queue = 8;
+        Passwords passwords(settings);
+        const std::string hash = passwords.hash("correct horse");
+        int hashed = 0;
+        int refused = 0;
+        int ahead = -1;
+        std::vector<fiber::Fiber<>> fibers;
+        for (int i = 0; i < 20; ++i) {
+          fibers.push_back(fiber::spawn([&] {
+            try {
+              (void)passwords.hash("a stranger's password", auth::Asker::stranger);
+              ++hashed;
+            } catch (const Error& e) {
+              CHECK(e.kind() == ErrorKind::unavailable);
+              ++refused;
+            }
+          }));
+        }
+        // As many users as may wait: none is refused, and each has its turn before most of the strangers.
+        for (int i = 0; i < 8; ++i) {
+          fibers.push_back(fiber::spawn([&] {
+            CHECK(passwords.verify("correct horse", hash));
+            if (ahead < 0) ahead = hashed;
+          }));
+        }
+        for (auto& f : fibers) f.get();
+        CHECK(hashed == 2);
+        CHECK(refused == 18);
+        CHECK(ahead <= 1);
+      },
+      {.loops = 1});
+}

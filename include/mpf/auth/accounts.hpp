@@ -29,6 +29,10 @@ class Accounts {
   /// ValidationError with all fields at fault; a taken address is one (code "taken").
   User create(const orm::SiteScope& scope, const NewUser& input);
 
+  /// The same for a stranger: also Error(rate_limited) when there were too many from this remote address,
+  /// which counts those for taken addresses too, and Error(unavailable) when too many wait at this moment.
+  User sign_up(const orm::SiteScope& scope, const NewUser& input, std::string_view remote_address);
+
   std::optional<User> find(const orm::SiteScope& scope, std::string_view email) const;
 
   /// The user with this password. Error(unauthenticated), the same and after the same time for an unknown

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +10,10 @@
 
 namespace mpf::auth {
 
+/// Who wants a hash. Strangers have a short queue of their own and at most half of the places, so that
+/// however many of them come, users get in.
+enum class Asker : std::uint8_t { user, stranger };
+
 /// Argon2id, off the loops and few at a time: one hash takes much memory and time on purpose. Safe to use
 /// from all fibers. Error(unavailable) when too many wait already.
 class Passwords {
@@ -16,7 +21,7 @@ class Passwords {
   explicit Passwords(const Settings& settings);
   ~Passwords();
 
-  std::string hash(std::string_view password);
+  std::string hash(std::string_view password, Asker asker = Asker::user);
 
   /// Takes as long for a wrong password as for the right one.
   bool verify(std::string_view password, const std::string& hash);

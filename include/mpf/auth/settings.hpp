@@ -24,6 +24,7 @@ struct Settings {
   bool secure_cookies = false;
   std::int64_t sign_in_failures = 5;
   std::int64_t address_failures = 50;
+  std::int64_t address_sign_ups = 20;
   std::chrono::seconds failure_window{15 * 60};
 
   static constexpr auto describe() {
@@ -36,7 +37,8 @@ struct Settings {
         field<&Settings::argon2_passes>(help("passes over that memory"), config::min(1), config::max(20)),
         field<&Settings::hash_concurrency>(help("passwords hashed at the same time"), config::min(1),
                                            config::max(256)),
-        field<&Settings::hash_queue>(help("sign-ins that may wait for that; more are refused"),
+        field<&Settings::hash_queue>(help("sign-ins that may wait for that; more are refused. A quarter as "
+                                          "many sign-ups may wait, apart"),
                                      config::min(1), config::max(100'000)),
         field<&Settings::session_idle>(help("a session ends after this time without a request")),
         field<&Settings::session_lifetime>(help("a session ends after this time in any case")),
@@ -48,7 +50,10 @@ struct Settings {
                                            config::min(1)),
         field<&Settings::address_failures>(help("failed sign-ins of one address in the window"),
                                            config::min(1)),
-        field<&Settings::failure_window>(help("time that failed sign-ins count for")));
+        field<&Settings::address_sign_ups>(
+            help("sign-ups of one address in the window, those for taken e-mail addresses included"),
+            config::min(1)),
+        field<&Settings::failure_window>(help("time that failed sign-ins and sign-ups count for")));
   }
 };
 

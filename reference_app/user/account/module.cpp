@@ -68,9 +68,10 @@ Response sign_up(Context& ctx) {
                      "This site is by invitation: ask its owner for an account");
   }
   auto input = ctx.request().json<SignUp>();
-  const auto user = ctx.accounts().create(ctx.scope(), {.email = std::move(input.email),
-                                                        .name = std::move(input.name),
-                                                        .password = std::move(input.password)});
+  const auto user = ctx.accounts().sign_up(
+      ctx.scope(),
+      {.email = std::move(input.email), .name = std::move(input.name), .password = std::move(input.password)},
+      ctx.request().remote_address);
   ctx.identity().sign_in(user);
   return account_answer(ctx, &user, 201);
 }
