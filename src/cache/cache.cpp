@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <mpf/base/error.hpp>
 #include <mpf/cache/stash.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/telemetry/log.hpp>
 
 #include "cache/flights.hpp"
 #include "cache/tier.hpp"
@@ -17,6 +21,7 @@ namespace mpf::cache {
 namespace {
 
 constexpr Microseconds retry_after_error = std::chrono::seconds(5);
+constexpr std::size_t max_told = 100;
 constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365 * 100);
 
 using Count = std::atomic<std::uint64_t>;
@@ -38,6 +43,8 @@ struct Cache::Impl {
   std::unique_ptr<EpochStore> epochs;
   Tier tier;
   Flights flights;
+  std::mutex told_mutex;
+  std::set<std::string> told;  // names of keys
   Count randomness{0};
   Count stash_hits{0}, hits{0}, misses{0}, loads{0}, load_errors{0}, joined{0}, stale_served{0}, bypassed{0},
       rejected{0}, bumps{0};
@@ -75,7 +82,23 @@ struct Cache::Impl {
     const double part = 1 - std::clamp(options.jitter, 0.0, 1.0) * random();
     const auto life = Microseconds(std::llround(static_cast<double>(Microseconds(ttl).count()) * part));
     const bool stored = tier.store(id, {loaded.value, type, epoch, clock.now() + life, {}}, loaded.weight);
-    if (!stored) count(rejected);
+    if (!stored) tell_rejected(id, loaded.weight);
+  }
+
+  void tell_rejected(const Identity& id, std::size_t weight) {
+    count(rejected);
+    const std::string name = id.key.substr(0, id.key.find('('));
+    {
+      const std::scoped_lock lock(told_mutex);
+      if (told.size() >= max_told || !told.insert(name).second) return;
+    }
+    log::warning(
+        "a value of {} bytes is too large for the cache of {} bytes, which keeps none above half of that, "
+        "and is "
+        "loaded by each call: cache key \"{}\" in group \"{}\"; give the cache more memory (cache.max_mib), "
+        "or "
+        "make the value smaller",
+        weight, tier.max_bytes(), id.key, id.group.path());
   }
 
   std::shared_ptr<const void> lead(const Identity& id, const std::shared_ptr<Flight>& flight,

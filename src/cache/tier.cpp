@@ -60,7 +60,7 @@ bool Tier::store(const Identity& id, Cached cached, std::size_t weight) {
       to_main = slot->second->in_main;
       remove(shard, slot);
     }
-    if (weight > max_bytes_ / 4) return false;
+    if (weight > max_bytes_ / 2) return false;
     to_main = shard.ghost_set.erase(id.hash) != 0 || to_main;
     Fifo& fifo = to_main ? shard.main : shard.small;
     fifo.push_front(Entry{id.key, id.group, id.hash, std::move(cached), weight, hits, to_main});
@@ -69,7 +69,7 @@ bool Tier::store(const Identity& id, Cached cached, std::size_t weight) {
     if (!to_main) shard.small_bytes += weight;
     bytes_ += weight;
   }
-  trim(shard);
+  trim(shard, id);
   return true;
 }
 
@@ -124,27 +124,33 @@ void Tier::remove(Shard& shard, Slot slot) {
   }
 }
 
-void Tier::trim(Shard& own) {
+void Tier::trim(Shard& own, const Identity& newest) {
   if (bytes_.load() <= max_bytes_) return;
   {
     // Who has more than its share pays first.
     const std::scoped_lock lock(own.mutex);
-    while (bytes_.load() > max_bytes_ && own.bytes > share_ && evict_one(own)) {
+    while (bytes_.load() > max_bytes_ && own.bytes > share_ && evict_one(own, newest)) {
     }
   }
   for (std::size_t idle = 0; bytes_.load() > max_bytes_ && idle < shards_.size();) {
     Shard& shard = shards_[cursor_++ & (shards_.size() - 1)];
     const std::scoped_lock lock(shard.mutex);
-    idle = evict_one(shard) ? 0 : idle + 1;
+    idle = evict_one(shard, newest) ? 0 : idle + 1;
   }
 }
 
-bool Tier::evict_one(Shard& shard) {
-  for (;;) {
-    const bool from_small =
-        !shard.small.empty() && (shard.main.empty() || shard.small_bytes * 10 > shard.bytes);
-    Fifo& fifo = from_small ? shard.small : shard.main;
+bool Tier::evict_one(Shard& shard, const Identity& newest) {
+  const auto is_newest = [&](const Fifo& fifo) {
     if (fifo.empty()) return false;
+    const Entry& last = fifo.back();
+    return last.hash == newest.hash && last.key == newest.key && last.group == newest.group;
+  };
+  for (;;) {
+    bool from_small = !shard.small.empty() && (shard.main.empty() || shard.small_bytes * 10 > shard.bytes);
+    // A large value that others have to make room for would else be the first to go, each time anew.
+    if (is_newest(from_small ? shard.small : shard.main)) from_small = !from_small;
+    Fifo& fifo = from_small ? shard.small : shard.main;
+    if (fifo.empty() || is_newest(fifo)) return false;
     const auto oldest = std::prev(fifo.end());
     if (from_small && oldest->hits > 1) {
       shard.small_bytes -= oldest->weight;

@@ -49,6 +49,8 @@ class Tier {
  public:
   Tier(std::size_t max_bytes, std::size_t shards);
 
+  std::size_t max_bytes() const noexcept { return max_bytes_; }
+
   /// The entry, if its epoch is at least this; an older one is dropped.
   std::optional<Cached> find(const Identity& id, Epoch epoch);
 
@@ -93,8 +95,8 @@ class Tier {
   Shard& shard_of(const Identity& id) noexcept;
   static Slot look_up(Shard& shard, const Identity& id);
   void remove(Shard& shard, Slot slot);
-  void trim(Shard& own);
-  bool evict_one(Shard& shard);
+  void trim(Shard& own, const Identity& newest);
+  bool evict_one(Shard& shard, const Identity& newest);
   static void remember_ghost(Shard& shard, std::uint64_t hash);
 
   const std::size_t max_bytes_;

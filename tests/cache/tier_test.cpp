@@ -97,7 +97,7 @@ TEST_CASE("the tier keeps within its bytes, whatever the sizes") {
   CHECK(most > 700'000);
   CHECK(tier.evictions() > 1000);
   const Key huge = key("huge");
-  CHECK_FALSE(tier.store(Identity::of(huge, group), some(), 260'000));
+  CHECK_FALSE(tier.store(Identity::of(huge, group), some(), 510'000));
   CHECK_FALSE(tier.find(Identity::of(huge, group), 0));
   tier.clear();
   CHECK(tier.bytes() == 0);
@@ -109,6 +109,22 @@ TEST_CASE("one large value fits although it exceeds its shard's share") {
   const Key k = key("large");
   CHECK(tier.store(Identity::of(k, group), some(), 200'000));
   CHECK(tier.find(Identity::of(k, group), 0));
+}
+
+TEST_CASE("a large value gets its room in a cache that is full of others") {
+  Tier tier(1'000'000, 16);
+  for (int i = 0; i < 2000; ++i) {
+    const Key small = key("small", i);
+    tier.store(Identity::of(small, group), some(), 2000);
+  }
+  REQUIRE(tier.bytes() > 900'000);
+  for (const std::size_t weight : {100'000u, 250'000u, 490'000u}) {
+    CAPTURE(weight);
+    const Key k = key("large", static_cast<int>(weight));
+    CHECK(tier.store(Identity::of(k, group), some(), weight));
+    CHECK(tier.find(Identity::of(k, group), 0));
+    CHECK(tier.bytes() <= 1'000'000);
+  }
 }
 
 TEST_CASE("a value too large for the cache takes the old one away") {

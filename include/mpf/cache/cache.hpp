@@ -23,9 +23,11 @@
 namespace mpf::cache {
 
 struct CacheOptions {
-  std::size_t max_bytes = 64 * 1024 * 1024;  ///< of the process tier, keys and bookkeeping included
-  std::size_t shards = 16;                   ///< locks of their own; rounded up to a power of two
-  const Clock* clock = &Clock::system();     ///< for ages; must outlive the cache
+  /// Of the process tier, keys and bookkeeping included. A value of more than half of it is not kept, and
+  /// loaded by every call: that is counted (Stats::rejected) and logged, the first time for each key's name.
+  std::size_t max_bytes = 64 * 1024 * 1024;
+  std::size_t shards = 16;                ///< locks of their own; rounded up to a power of two
+  const Clock* clock = &Clock::system();  ///< for ages; must outlive the cache
 };
 
 struct GetOptions {
@@ -60,7 +62,7 @@ struct Stats {
   std::uint64_t stale_served = 0;  ///< by stale_while_revalidate or stale_on_error
   std::uint64_t bypassed = 0;      ///< loads inside transactions, whose values were not stored
   std::uint64_t evictions = 0;
-  std::uint64_t rejected = 0;  ///< values too large to store (a quarter of max_bytes)
+  std::uint64_t rejected = 0;  ///< values too large to store (half of max_bytes)
   std::uint64_t bumps = 0;     ///< asked for through this cache
   std::size_t entries = 0;
   std::size_t bytes = 0;
