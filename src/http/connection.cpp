@@ -11,6 +11,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <mpf/http/error_page.hpp>
+
 #include "http/problem.hpp"
 
 namespace mpf::http {
@@ -137,6 +139,7 @@ void Connection::advance() {
     phase_ = Phase::head;
     deadline_ = shard_.now() + shard_.server.options.header_timeout;
     scanner_.reset();
+    request_.reset();
   }
   if (phase_ == Phase::head && !take_head()) return;
   if (phase_ == Phase::body && !take_body()) return;
@@ -153,7 +156,6 @@ bool Connection::take_head() {
   if (scanner_.end() == 0) return needs_input_ = true, false;
 
   const std::string_view head = unread().substr(scanner_.begin(), scanner_.end() - scanner_.begin());
-  request_.reset();
   framing_ = Framing();
   shard_.next_id(request_.id);
   if (const auto error = parse_head(head, request_, framing_)) {
@@ -221,7 +223,14 @@ bool Connection::take_body() {
 void Connection::refuse(int status, std::string_view code, std::string_view detail) {
   keep_alive_ = false;
   if (request_.id.empty() || phase_ == Phase::head) shard_.next_id(request_.id);
-  const Response response = problem_response(status, code, detail, request_.id);
+  Response response = problem_response(status, code, detail, request_.id);
+  // A head that was refused is there as far as it could be read.
+  if (wants_page(request_)) {
+    response = page_of_problem(std::move(response), request_.id);
+  } else {
+    response.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  }
+  response.header("X-Content-Type-Options", "nosniff");
   output_.clear();
   append_head(response, status, response.body.size());
   output_ += response.body;

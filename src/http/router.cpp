@@ -142,6 +142,23 @@ std::vector<std::string_view> Router::middleware() const {
 
 const std::vector<RouteInfo>& Router::routes() const noexcept { return impl_->infos; }
 
+std::string Router::loggable_path(const Request& request) const {
+  const auto match = impl_->tree.match(request.method, request.path);
+  if (!match.route || impl_->infos[*match.route].options.secret_params.empty()) return request.path;
+  const RouteInfo& info = impl_->infos[*match.route];
+  std::string shown = request.path;
+  const auto& names = impl_->targets[*match.route].params;
+  // From the end on, so that the places of those before stay what they are.
+  for (std::size_t i = match.value_count; i-- > 0;) {
+    const auto& secrets = info.options.secret_params;
+    if (std::find(secrets.begin(), secrets.end(), names[i]) == secrets.end()) continue;
+    const auto value = std::string_view(match.values[i]);
+    shown.replace(static_cast<std::size_t>(value.data() - request.path.data()), value.size(),
+                  "{" + names[i] + "}");
+  }
+  return shown;
+}
+
 const RouteOptions* Router::find_options(Method method, std::string_view path) const {
   const auto match = impl_->tree.match(method, path);
   return match.route ? &impl_->infos[*match.route].options : nullptr;

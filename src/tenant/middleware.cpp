@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <mpf/base/text.hpp>
+#include <mpf/http/error_page.hpp>
 #include <mpf/telemetry/log.hpp>
 
 namespace mpf::tenant {
@@ -14,25 +14,17 @@ struct SiteOfRequest {
   std::shared_ptr<const CurrentSite> site;
 };
 
-bool wants_page(const http::Request& request) {
-  return request.header("Accept").find("text/html") != std::string_view::npos;
-}
-
 http::Response unknown_host(const http::Request& request) {
   const std::string host = request.host();
-  if (!wants_page(request)) {
+  if (!http::wants_page(request)) {
     return http::Response::problem(Error(ErrorKind::not_found, fmt::format("no site for host '{}'", host),
                                          "There is no site at this address"),
                                    request.id);
   }
-  return http::Response::html(
-      fmt::format(
-          "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width\">\n<title>No site here</title>\n</head>\n"
-          "<body>\n<h1>No site here</h1>\n<p>There is no site at <strong>{}</strong>. Check the address"
-          " for typing mistakes.</p>\n</body>\n</html>\n",
-          host.empty() ? std::string("this address") : escape_html(host)),
-      404);
+  return http::error_page(404, "No site here",
+                          fmt::format("There is no site at {}. Check the address for typing mistakes.",
+                                      host.empty() ? "this address" : host),
+                          request.id);
 }
 
 }  // namespace

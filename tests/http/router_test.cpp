@@ -132,6 +132,28 @@ TEST_CASE("options are found before the request runs") {
   CHECK(router.routes().front().owner == "m");
 }
 
+TEST_CASE("secret parameters are no part of what is logged of a path") {
+  Router router;
+  const auto answer = [](Request&) { return Response(); };
+  router.add(Method::get, "/protected/{grant}/{path*}", answer, {.secret_params = {"grant"}});
+  router.add(Method::get, "/reset/{user}/{token}/{part*}", answer, {.secret_params = {"token", "part"}});
+  router.add(Method::get, "/items/{id}", answer);
+  struct Case {
+    const char* path;
+    const char* shown;
+  };
+  for (const auto& [path, shown] :
+       {Case{"/protected/abc/img/a.png", "/protected/{grant}/img/a.png"},
+        Case{"/protected/abc/", "/protected/{grant}/"}, Case{"/protected/a/a", "/protected/{grant}/a"},
+        Case{"/reset/7/secret/more/of/it", "/reset/7/{token}/{part}"}, Case{"/items/5", "/items/5"},
+        Case{"/nothing/here", "/nothing/here"}}) {
+    CAPTURE(path);
+    Request request;
+    request.path = path;
+    CHECK(router.loggable_path(request) == shown);
+  }
+}
+
 TEST_CASE("middleware surrounds routing in its order") {
   Router router;
   std::string trace;

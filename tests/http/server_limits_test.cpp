@@ -19,6 +19,41 @@ using mpf::test::hello;
 using mpf::test::RawClient;
 using mpf::test::TestServer;
 
+TEST_CASE("a browser that is refused gets a page, without what it sent; programs a problem") {
+  TestServer server;
+  const auto port = server.start();
+  struct Case {
+    const char* name;
+    std::string request;
+    int status;
+  };
+  for (const auto& [name, request, status] :
+       {Case{"path", "GET /%zz HTTP/1.1\r\nHost: a\r\n", 400},
+        Case{"dots", "GET /a/../b HTTP/1.1\r\nHost: a\r\n", 400},
+        Case{"body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n", 413}}) {
+    CAPTURE(name);
+    const auto page = fetch(port, request + "Accept: text/html,*/*;q=0.8\r\n\r\n");
+    CHECK(page.status == status);
+    CHECK(page.header("content-type").starts_with("text/html"));
+    CHECK(page.header("x-content-type-options") == "nosniff");
+    CHECK(page.header("content-security-policy").find("default-src 'none'") != std::string::npos);
+    CHECK(page.body.find("<h1>") != std::string::npos);
+    CHECK(page.body.find(page.header("x-request-id")) != std::string::npos);
+    const auto problem = fetch(port, request + "Accept: */*\r\n\r\n");
+    CHECK(problem.status == status);
+    CHECK(problem.header("content-type") == "application/problem+json");
+    CHECK(problem.header("x-content-type-options") == "nosniff");
+  }
+  // What an earlier request of the connection wanted says nothing about this one.
+  RawClient client(port);
+  client.send("GET /none HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n");
+  CHECK(client.response().value().status == 404);
+  client.send("GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n");
+  const auto refused = client.response().value();
+  CHECK(refused.status == 414);
+  CHECK(refused.header("content-type") == "application/problem+json");
+}
+
 TEST_CASE("slow clients are cut off") {
   TestServer server;
   server.options().header_timeout = 60ms;

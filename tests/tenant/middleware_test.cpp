@@ -76,7 +76,7 @@ TEST_CASE("a host without site is a clear 404, as page or as problem") {
   const auto page = server.get("nobody.test", "/", "text/html,application/xhtml+xml;q=0.9");
   CHECK(page.status == 404);
   CHECK(page.header("content-type").starts_with("text/html"));
-  CHECK(page.body.find("<strong>nobody.test</strong>") != std::string::npos);
+  CHECK(page.body.find("no site at nobody.test.") != std::string::npos);
 
   const auto malformed = server.get("<script>alert(1)</script>", "/", "text/html");
   CHECK(malformed.status >= 400);

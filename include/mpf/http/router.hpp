@@ -31,6 +31,8 @@ struct RouteOptions {
   /// it runs. Default: GET and HEAD only, what others began is finished. A client that ends just its own
   /// side while it waits counts as gone; one that did so along with its request is answered.
   std::optional<bool> cancel_when_gone = {};
+  /// Parameters of the path that are secrets: the log shows their names instead.
+  std::vector<std::string> secret_params = {};
 };
 
 struct RouteInfo {
@@ -62,6 +64,9 @@ class Router {
   std::vector<std::string_view> middleware() const;
 
   const std::vector<RouteInfo>& routes() const noexcept;
+
+  /// A request's path as it may be logged: without secret parameters of its route.
+  std::string loggable_path(const Request& request) const;
 
   /// Options of the route that a request will take, or null: lets the server apply limits before the body.
   const RouteOptions* find_options(Method method, std::string_view path) const;
