@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# ./dev portal --fresh removes what the portal has made, and refuses every other folder before it does anything.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { printf 'dev_test: %s\n' "$*" >&2; exit 1; }
+
+mkdir -p "$work/home/files" "$work/other"
+echo letter >"$work/home/letter.txt"
+echo file >"$work/home/files/kept"
+echo 'no database' >"$work/other/portal.db"
+for folder in home other; do
+  if output=$("$root/dev" portal --fresh --data "$work/$folder" 2>&1); then fail "$folder was taken"; fi
+  case $output in *"holds no portal.db"*"nothing was removed"*) ;; *) fail "$folder: $output" ;; esac
+done
+[ -f "$work/home/letter.txt" ] && [ -f "$work/home/files/kept" ] && [ -f "$work/other/portal.db" ] || fail "something is gone"
+if output=$("$root/dev" portal --fresh --data "$work/home/letter.txt" 2>&1); then fail "a file was taken"; fi
+case $output in *"is no folder"*) ;; *) fail "$output" ;; esac
+
+# What it would remove, without setting up, building and serving.
+mkdir -p "$work/data/files/ab" "$work/data/own"
+printf 'SQLite format 3\0rest' >"$work/data/portal.db"
+touch "$work/data/portal.db-wal" "$work/data/files/ab/x" "$work/data/own/notes"
+# shellcheck source=../dev
+source "$root/dev"
+check_data "$work/data"
+check_data "$work/not there"
+forget_data "$work/data"
+[ "$(cd "$work/data" && find . -type f)" = ./own/notes ] || fail "left: $(find "$work/data")"
+echo ok
