@@ -107,6 +107,7 @@ class Parser {
 
   /// Null: help has been asked for, and written to out.
   const ParsedVerb* parse(std::vector<std::string> arguments, std::ostream& out) {
+    check_verbs(arguments);
     std::reverse(arguments.begin(), arguments.end());
     try {
       root_.parse(std::move(arguments));
@@ -124,6 +125,28 @@ class Parser {
   }
 
  private:
+  /// CLI11 only says that a command is missing where it is misspelt.
+  void check_verbs(const std::vector<std::string>& arguments) const {
+    const CLI::App* app = &root_;
+    for (const auto& argument : arguments) {
+      if (argument.starts_with('-')) return;
+      std::vector<std::string_view> names;
+      const CLI::App* next = nullptr;
+      for (const auto* below : app->get_subcommands([](const CLI::App*) { return true; })) {
+        names.emplace_back(below->get_name());
+        if (below->get_name() == argument) next = below;
+      }
+      if (names.empty()) return;
+      if (next == nullptr) {
+        const auto near = nearest_word(argument, names);
+        throw UsageError{fmt::format("`{}` has no command '{}'{} (see `{} --help`)", full_name(*app),
+                                     argument, near ? fmt::format(", did you mean '{}'?", *near) : "",
+                                     full_name(*app))};
+      }
+      app = next;
+    }
+  }
+
   static std::string one_line(std::string text) {
     std::replace(text.begin(), text.end(), '\n', ' ');
     while (text.ends_with(' ')) text.pop_back();

@@ -61,6 +61,12 @@ config::Configuration load_configuration(const ApplicationOptions& options, cons
                           }});
   if (options.profiles) load.sources.push_back(config::embedded_profiles("", *options.profiles));
   if (!start.profile_folder.empty()) {
+    std::error_code error;
+    if (!lenient && !std::filesystem::is_directory(start.profile_folder, error)) {
+      throw Error(ErrorKind::configuration,
+                  fmt::format("there is no folder of profiles '{}' (--profiles, {}PROFILES)",
+                              start.profile_folder.string(), options.env_prefix));
+    }
     load.sources.push_back(config::profile_folder(start.profile_folder));
   }
   try {
@@ -111,8 +117,12 @@ http::ServerOptions server_options(const HttpSettings& settings) {
 
 void make_folder(const std::filesystem::path& folder, std::string_view setting) {
   if (folder.empty()) return;
+  namespace fs = std::filesystem;
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  const bool made = fs::create_directories(folder, error);
+  // Databases and files of all sites: what other users of the machine may see of an older one is its
+  // owner's decision.
+  if (made && !error) fs::permissions(folder, fs::perms::owner_all, error);
   if (error) {
     throw Error(ErrorKind::configuration, fmt::format("the folder {} ({}) cannot be made: {}",
                                                       folder.string(), setting, error.message()));
@@ -131,6 +141,8 @@ void observe(Instance& instance) {
               [](const cache::Stats& s) { return s.misses; });
   cache_gauge("mpf_cache_bytes", "Bytes held by the process tier",
               [](const cache::Stats& s) { return s.bytes; });
+  cache_gauge("mpf_cache_rejected", "Values too large for the cache, loaded by each call",
+              [](const cache::Stats& s) { return s.rejected; });
   cache_gauge("mpf_cache_evictions", "Values dropped for room",
               [](const cache::Stats& s) { return s.evictions; });
 }

@@ -204,7 +204,9 @@ void Instance::start_hooks() {
 }
 
 void Instance::serve() {
-  add_framework_middleware(*this);
+  for (const auto& own : framework_middleware(*this)) {
+    registrations_.router.use(own.make(*this), own.order, own.name);
+  }
   const auto& own = settings<HttpSettings>();
   server_ = std::make_unique<http::Server>(*runtime_, registrations_.router, server_options(own));
   server_->start();

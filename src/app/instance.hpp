@@ -20,6 +20,7 @@
 #include <mpf/db/database.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/runtime.hpp>
+#include <mpf/http/error_page.hpp>
 #include <mpf/http/server.hpp>
 #include <mpf/migrate/migrator.hpp>
 #include <mpf/storage/storage.hpp>
@@ -57,6 +58,7 @@ struct Registrations {
   std::vector<std::unique_ptr<Command>> commands;
   task::Registry tasks;
   http::Router router;
+  std::function<http::PageLook(const tenant::CurrentSite&)> page_look;
 };
 
 /// A started application, or one that is as far as a command needs it. Grows in stages: configure(), open(),

@@ -17,6 +17,7 @@
 #include <mpf/db/own_writes.hpp>
 #include <mpf/db/query_log.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/http/error_page.hpp>
 #include <mpf/telemetry/log.hpp>
 #include <mpf/tenant/middleware.hpp>
 #include <mpf/web/compression.hpp>
@@ -81,39 +82,50 @@ class RequestFields {
   std::optional<log::FieldScope> user_;
 };
 
-bool wants_page(const http::Request& request) {
-  return !request.path.starts_with("/api/") &&
-         request.header("Accept").find("text/html") != std::string_view::npos;
+std::string loggable(Instance& instance, const http::Request& request) {
+  return instance.registrations().router.loggable_path(request);
 }
 
-http::Response error_page(const Error& error, const http::Request& request) {
-  return http::Response::html(
-      fmt::format("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                  "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{0}</title>\n</head>\n"
-                  "<body>\n<h1>{0}</h1>\n<p>Request {1}</p>\n</body>\n</html>\n",
-                  escape_html(error.public_message()), escape_html(request.id)),
-      http_status(error.kind()));
+/// How the site of a request looks, as far as it is known and a module tells.
+http::PageLook look_of(Instance& instance, const http::Request& request) {
+  const auto* site = tenant::current_site(request);
+  const auto& look = instance.registrations().page_look;
+  if (site == nullptr || !look) return {};
+  try {
+    return look(*site);
+  } catch (const std::exception& error) {
+    log::warning("the look of site {} is not known: {}", site->slug, error.what());
+    return {};
+  }
 }
 
-http::Response answer_error(const Error& error, const http::Request& request) {
+/// Problems for programs become pages for people.
+http::Response for_asker(Instance& instance, const http::Request& request, http::Response response) {
+  if (response.status < 400 || !http::wants_page(request)) return response;
+  return http::page_of_problem(std::move(response), request.id, look_of(instance, request));
+}
+
+http::Response answer_error(Instance& instance, const Error& error, const http::Request& request) {
   const RequestFields fields(request);
   const int status = http_status(error.kind());
   const auto level = status == 500  ? log::Level::error
                      : status > 500 ? log::Level::warning
                                     : log::Level::debug;
   if (log::enabled(level)) {
-    log::write(level, fmt::format("{} {}: {}", to_string(request.method), request.path, error.what()));
+    log::write(level, fmt::format("{} {}: {}", to_string(request.method), loggable(instance, request),
+                                  error.what()));
   }
-  return wants_page(request) ? error_page(error, request) : http::Response::problem(error, request.id);
+  return http::Response::problem(error, request.id);
 }
 
-http::Response answer(http::Request& request, const http::Next& next) {
+http::Response answer(Instance& instance, http::Request& request, const http::Next& next) {
   try {
-    return next(request);
+    return for_asker(instance, request, next(request));
   } catch (const Error& error) {
-    return answer_error(error, request);
+    return for_asker(instance, request, answer_error(instance, error, request));
   } catch (const std::exception& error) {
-    return answer_error(Error(ErrorKind::internal, error.what()), request);
+    return for_asker(instance, request,
+                     answer_error(instance, Error(ErrorKind::internal, error.what()), request));
   }
 }
 
@@ -132,12 +144,12 @@ http::Middleware record_requests(Instance& instance) {
     const auto seconds = [begin] { return std::chrono::duration<double>(Steady::now() - begin); };
     http::Response response;
     try {
-      response = answer(request, next);
+      response = answer(instance, request, next);
     } catch (const fiber::Cancelled&) {
       if (logged) {
         const RequestFields fields(request);
         log::info("{} {} given up after {:.1f} ms: the client went away, or the server stops",
-                  to_string(request.method), request.path, seconds().count() * 1000);
+                  to_string(request.method), loggable(instance, request), seconds().count() * 1000);
       }
       throw;
     }
@@ -150,8 +162,8 @@ http::Middleware record_requests(Instance& instance) {
         const RequestFields fields(request);
         const auto summary = queries->summary();
         log::write(over ? log::Level::warning : log::Level::info,
-                   fmt::format("{} {} {} {:.1f} ms, {}", to_string(request.method), request.path,
-                               response.status, took.count() * 1000, summary));
+                   fmt::format("{} {} {} {:.1f} ms, {}", to_string(request.method),
+                               loggable(instance, request), response.status, took.count() * 1000, summary));
       }
     }
     return response;
@@ -160,16 +172,21 @@ http::Middleware record_requests(Instance& instance) {
 
 }  // namespace
 
-void add_framework_middleware(Instance& instance) {
-  auto& router = instance.registrations().router;
-  router.use(record_requests(instance), middleware_order::request, "request");
-  router.use(web::security_headers(), middleware_order::security, "security headers");
+std::vector<FrameworkMiddleware> framework_middleware(const Instance& instance) {
+  std::vector<FrameworkMiddleware> all{
+      {"security headers", middleware_order::security, [](Instance&) { return web::security_headers(); }},
+      {"request", middleware_order::request, record_requests}};
   if (instance.settings<HttpSettings>().compress) {
-    router.use(web::compress_answers(), middleware_order::compression, "compression");
+    all.push_back(
+        {"compression", middleware_order::compression, [](Instance&) { return web::compress_answers(); }});
   }
-  router.use(tenant::site_of_host(instance.sites(), is_operations_path), middleware_order::site, "site");
-  router.use(auth::identify(instance.db(), instance.sessions()), middleware_order::identity, "identity");
-  router.use(auth::protect_from_forgery(router), middleware_order::csrf, "forgery protection");
+  all.push_back({"site", middleware_order::site,
+                 [](Instance& i) { return tenant::site_of_host(i.sites(), is_operations_path); }});
+  all.push_back({"identity", middleware_order::identity,
+                 [](Instance& i) { return auth::identify(i.db(), i.sessions()); }});
+  all.push_back({"forgery protection", middleware_order::csrf,
+                 [](Instance& i) { return auth::protect_from_forgery(i.registrations().router); }});
+  return all;
 }
 
 }  // namespace mpf::app

@@ -1,13 +1,23 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
+#include <vector>
+
+#include <mpf/http/router.hpp>
 
 namespace mpf::app {
 
 class Instance;
 
-/// Log line, metrics and errors of requests, security headers, site, identity, forgery protection.
-void add_framework_middleware(Instance& instance);
+/// What every application does around requests: log line, metrics and errors, security headers, site,
+/// identity, forgery protection.
+struct FrameworkMiddleware {
+  const char* name;
+  int order;
+  std::function<http::Middleware(Instance&)> make;  ///< when everything that it uses is there
+};
+std::vector<FrameworkMiddleware> framework_middleware(const Instance& instance);
 
 /// /health/live, /health/ready and /metrics.
 void add_operations_routes(Instance& instance);

@@ -22,6 +22,9 @@ constexpr std::string_view ready_path = "/health/ready";
 constexpr std::string_view metrics_path = "/metrics";
 constexpr std::chrono::seconds check_timeout{5};
 
+/// Less free room than this is a full disk.
+constexpr std::size_t probe_bytes = 64 * 1024;
+
 /// Names and outcomes only: why a check fails is for the log.
 struct Readiness {
   std::string status;
@@ -50,6 +53,19 @@ void require_applied(Instance& instance) {
   }
 }
 
+/// A reachable database that takes no writes (read-only, or its one writer stuck) is of little use. Changes
+/// nothing.
+void require_writable(db::Database& db) {
+  db.transaction([&](db::Transaction&) {
+    db.execute({"UPDATE mpf_cache_epoch SET number = number WHERE id < 0", {}, db::Access::write});
+  });
+}
+
+/// Only what has got as far as the disk shows that there is room.
+void require_room(storage::Storage& storage) {
+  storage.remove(storage.put(std::string(probe_bytes, '\0'), {.folder = "health", .extension = {}}).name);
+}
+
 http::Response ready(Instance& instance) {
   Readiness result{"ready", {}};
   const auto check = [&](const std::string& name, const std::function<void()>& body) {
@@ -57,10 +73,9 @@ http::Response ready(Instance& instance) {
     if (!ok) result.status = "not_ready";
     result.checks[name] = ok ? "ok" : "failed";
   };
-  check("database", [&] { instance.db().ping(); });
+  check("database", [&] { require_writable(instance.db()); });
   check("migrations", [&] { require_applied(instance); });
-  // What is not committed leaves nothing behind.
-  check("storage", [&] { instance.storage().begin({.folder = "health"})->write("writable"); });
+  check("storage", [&] { require_room(instance.storage()); });
   for (const auto& own : instance.registrations().health_checks) {
     check(own.name, [&] { own.check(instance.services()); });
   }

@@ -7,6 +7,7 @@
 
 #include "app/command_line.hpp"
 #include "app/instance.hpp"
+#include "app/middleware.hpp"
 #include "app/module_order.hpp"
 
 namespace mpf::app {
@@ -65,8 +66,11 @@ void show_routes(Instance& instance, CommandContext& ctx) {
   std::vector<std::vector<std::string>> rows{{"METHOD", "PATTERN", "MODULE", ""}};
   for (auto& line : lines)
     rows.push_back({line.method, line.pattern, line.module, line.csrf ? "" : "no csrf"});
+  // What the framework adds is made when it serves; here the names are enough.
+  auto& router = instance.registrations().router;
+  for (const auto& own : framework_middleware(instance)) router.use({}, own.order, own.name);
   ctx.out() << table(rows) << "\nmiddleware, outermost first:";
-  for (const auto name : instance.registrations().router.middleware()) ctx.out() << "\n  " << name;
+  for (const auto name : router.middleware()) ctx.out() << "\n  " << name;
   ctx.out() << "\n";
 }
 

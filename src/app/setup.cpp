@@ -99,6 +99,16 @@ void Setup::middleware(ContextMiddleware middleware, int order) {
       order, module_);
 }
 
+void Setup::page_look(std::function<http::PageLook(const tenant::CurrentSite&)> look) {
+  auto& known = instance_->registrations().page_look;
+  if (known) {
+    throw Error(
+        ErrorKind::configuration,
+        fmt::format("module '{}' says how error pages look, which another module does already", module_));
+  }
+  known = std::move(look);
+}
+
 void Setup::on_start(std::function<void(const Services&)> hook) {
   instance_->registrations().start_hooks.push_back(std::move(hook));
 }

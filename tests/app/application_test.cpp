@@ -144,6 +144,79 @@ TEST_CASE("errors are pages for people and problems for programs") {
   CHECK(browser.get("/api/thing").header("content-type").starts_with("application/problem+json"));
 }
 
+TEST_CASE("what no handler answers is a page for people too, in the look of the site") {
+  TestApplication app([](Setup& s) {
+    s.get("/page", slug);
+    s.get("/own", [](Context&) { return http::Response::text("gone", 410); });
+    s.page_look([](const tenant::CurrentSite& site) {
+      if (site.slug == "globex") fail(ErrorKind::corrupt, "no look");
+      return http::PageLook{.name = "The <" + site.slug + ">", .primary = "#123456", .text = "red;}"};
+    });
+  });
+  app.start_with_sites();
+  auto browser = app.browser();
+  browser.extra_headers["Accept"] = "text/html,application/xhtml+xml;q=0.9";
+  struct Case {
+    const char* method;
+    const char* path;
+    int status;
+  };
+  for (const auto& [method, path, status] : {Case{"GET", "/none", 404}, Case{"DELETE", "/page", 405}}) {
+    CAPTURE(path);
+    const auto page = browser.send(method, path, "", "");
+    CHECK(page.status == status);
+    CHECK(page.header("content-type").starts_with("text/html"));
+    CHECK(has(page.body, "The &lt;acme&gt;"));
+    CHECK(has(page.body, "#123456"));
+    CHECK_FALSE(has(page.body, "red;"));
+    CHECK(has(page.header("content-security-policy"), "default-src 'none'"));
+    CHECK(page.header("allow") == (status == 405 ? "GET, HEAD, OPTIONS" : ""));
+  }
+  CHECK(browser.get("/own").body == "gone");
+  CHECK(browser.get("/api/none").header("content-type").starts_with("application/problem+json"));
+  auto other = app.browser("globex.test");
+  other.extra_headers = browser.extra_headers;
+  CHECK(other.get("/none").header("content-type").starts_with("text/html"));
+  browser.extra_headers.clear();
+  CHECK(browser.get("/none").header("content-type").starts_with("application/problem+json"));
+}
+
+TEST_CASE("secrets of a path are not logged") {
+  TestApplication app([](Setup& s) {
+    const auto open = [](Context& ctx) -> http::Response {
+      if (ctx.request().param("rest") == "broken") throw std::runtime_error("inner");
+      return http::Response::text("open");
+    };
+    s.get("/door/{key}/{rest*}", open, {.secret_params = {"key"}});
+  });
+  app.start_with_sites();
+  CHECK(app.browser().get("/door/swordfish/a/b").status == 200);
+  CHECK(app.browser().get("/door/swordfish/broken").status == 500);
+  app.stop();
+  CHECK(app.logger->contains("GET /door/{key}/a/b 200"));
+  CHECK(app.logger->contains("GET /door/{key}/broken: inner"));
+  CHECK_FALSE(app.logger->contains("swordfish"));
+}
+
+TEST_CASE("a value too large for the cache is told once, and counted") {
+  TestApplication app([](Setup& s) {
+    s.get("/large", [](Context& ctx) {
+      const auto text = ctx.cache().get<std::string>(cache::key("large", 7), ctx.site().content_group(),
+                                                     [] { return std::string(700'000, 'x'); });
+      return http::Response::text(std::to_string(text->size()));
+    });
+  });
+  app.options.overrides["cache.max_mib"] = "1";
+  app.start_with_sites();
+  for (int i = 0; i < 3; ++i) CHECK(app.browser().get("/large").body == "700000");
+  CHECK(has(app.browser("localhost").get("/metrics").body, "mpf_cache_rejected 3"));
+  int told = 0;
+  for (const auto& line : app.logger->lines()) {
+    if (has(line.message, "too large for the cache") && has(line.message, "large(7)")) ++told;
+  }
+  CHECK(told == 1);
+}
+
 TEST_CASE("roles are required") {
   TestApplication app([](Setup& s) {
     s.get("/token", [](Context& ctx) { return http::Response::text(ctx.identity().csrf_token()); });
@@ -278,6 +351,19 @@ TEST_CASE("health tells names and outcomes only") {
   CHECK_FALSE(has(failing.body, "secret"));
   CHECK(app.logger->contains("secret inner address"));
   CHECK(probe.get("/health/live").status == 200);
+  broken = false;
+  faults->free_bytes = UINT64_MAX;
+  CHECK(probe.get("/health/ready").status == 200);
+  faults->fail_commit = true;
+  CHECK(has(probe.get("/health/ready").body, R"("storage":"failed")"));
+  faults->fail_commit = false;
+  // Probes leave nothing behind.
+  app->run([](const Services& services) {
+    services.storage().each("", [](const storage::FileInfo& file) {
+      FAIL_CHECK(file.name);
+      return true;
+    });
+  });
 }
 
 TEST_CASE("metrics are for this machine only") {

@@ -142,6 +142,18 @@ TEST_CASE("routes are listed with their modules") {
   CHECK(has(json, "/health/live"));
 }
 
+TEST_CASE("routes are listed with all middleware, outermost first") {
+  TestApplication app([](Setup& s) {
+    s.middleware([](Context&, const std::function<http::Response()>& next) { return next(); });
+  });
+  app.options.overrides["http.compress"] = "false";
+  CHECK(has(app.command({"routes"}).out,
+            "middleware, outermost first:\n  security headers\n  request\n  site\n  identity\n  forgery "
+            "protection\n  test.module\n"));
+  app.options.overrides["http.compress"] = "true";
+  CHECK(has(app.command({"routes"}).out, "\n  request\n  compression\n  site\n"));
+}
+
 TEST_CASE("sites and users are made on the command line") {
   TestApplication app;
   CHECK(app.command({"site", "create", "acme", "acme.test", "www.acme.test", "--name", "Acme"}).code == 0);

@@ -141,11 +141,12 @@ struct StorageSettings {
 
 /// Section "cache".
 struct CacheSettings {
-  std::int64_t max_mib = 64;
+  std::int64_t max_mib = 128;
 
   static constexpr auto describe() {
-    return mpf::describe(field<&CacheSettings::max_mib>(config::help("memory of the process's cache, in MiB"),
-                                                        config::min(1)));
+    return mpf::describe(field<&CacheSettings::max_mib>(
+        config::help("memory of the process's cache, in MiB; a value of more than half of it is not kept"),
+        config::min(1)));
   }
 };
 

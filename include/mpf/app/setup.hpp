@@ -13,6 +13,7 @@
 #include <mpf/app/module.hpp>
 #include <mpf/base/embedded.hpp>
 #include <mpf/config/configuration.hpp>
+#include <mpf/http/error_page.hpp>
 #include <mpf/http/router.hpp>
 #include <mpf/migrate/migrator.hpp>
 #include <mpf/orm/any_model.hpp>
@@ -116,6 +117,9 @@ class Setup {
       return std::shared_ptr<S>(make(services));
     });
   }
+
+  /// How pages that tell of errors look on a site (http::error_page()); one module of the application says.
+  void page_look(std::function<http::PageLook(const tenant::CurrentSite&)> look);
 
   /// Runs in a fiber at the end of a start, before the first request and the first task.
   void on_start(std::function<void(const Services&)> hook);
