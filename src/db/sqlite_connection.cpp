@@ -1,5 +1,8 @@
 #include "db/sqlite_connection.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -24,6 +27,14 @@ namespace {
 /// Virtual machine steps between two looks at who else wants the loop; some tenths of a millisecond.
 constexpr int progress_steps = 8192;
 
+/// Makes a new file that only its owner may read, and leaves one that is there alone; SQLite gives its
+/// companions the same rights. That it can't be made, SQLite tells better.
+void make_private(const std::string& file) {
+  if (file.empty() || file == ":memory:") return;
+  const int made = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (made >= 0) ::close(made);
+}
+
 }  // namespace
 
 void Connection::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
@@ -33,6 +44,7 @@ Connection::Connection(const SqliteOptions& options, Role role)
     : file_(options.file.string()),
       busy_timeout_(options.busy_timeout),
       cached_statements_(std::max<std::size_t>(options.cached_statements, 1)) {
+  if (role == Role::writer && options.create) make_private(file_);
   sqlite3* handle = nullptr;
   const int create = role == Role::writer && options.create ? SQLITE_OPEN_CREATE : 0;
   const int flags =
