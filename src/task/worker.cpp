@@ -1,6 +1,7 @@
 #include <mpf/task/worker.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <mpf/base/error.hpp>
@@ -88,8 +89,15 @@ void Worker::Impl::coordinate(bool until_idle) {
 
 void Worker::Impl::work(bool until_idle) {
   queue_changed_ = true;
+  bool stop_seen = false;
   bool stop_asked = false;
+  std::optional<TimePoint> flush_until;
   for (;;) {
+    if (stopping_ && !std::exchange(stop_seen, true)) {
+      // A database that was down may be back, and nobody waits long for this.
+      failing_until_ = SteadyClock::now();
+      retry_after_ = first_retry;
+    }
     const bool idle = cycle();
     if (stopping_) {
       if (!stop_asked && SteadyClock::now() >= stop_at_.load()) {
@@ -97,7 +105,12 @@ void Worker::Impl::work(bool until_idle) {
         stop_asked = true;
       }
       if (running_.empty()) break;
-      if (SteadyClock::now() > stop_at_.load() + last_flush && running_.size() == ended_.size()) {
+      // The grace is for tasks that run, not for a database that takes no writes.
+      if (running_.size() != ended_.size()) {
+        flush_until.reset();
+      } else if (!flush_until) {
+        flush_until = later(last_flush);
+      } else if (SteadyClock::now() > *flush_until) {
         log::error("task worker: {} finished tasks could not be written; others will run them again",
                    ended_.size());
         break;
