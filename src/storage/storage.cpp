@@ -21,7 +21,9 @@ constexpr std::size_t copy_bytes = 256 * 1024;
   if (error == ELOOP) {
     fail(ErrorKind::invalid, "cannot store " + source.string() + ": it is a symbolic link");
   }
-  const auto kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::unavailable;
+  const auto kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found
+                    : error == EACCES || error == EPERM ? ErrorKind::denied
+                                                        : ErrorKind::unavailable;
   fail(kind, "cannot read " + source.string() + ": " + std::generic_category().message(error));
 }
 

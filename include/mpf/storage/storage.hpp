@@ -85,8 +85,9 @@ class Storage {
 
   bool exists(std::string_view name) const { return find(name).has_value(); }
 
-  /// Puts a copy of a file of this machine, in constant memory. Error(not_found) when it is not there;
-  /// Error(invalid) for what is no regular file, a symbolic link included (resolve it if it is trusted).
+  /// Puts a copy of a file of this machine, in constant memory. Error(not_found) when it is not there,
+  /// Error(denied) when this process may not read it; Error(invalid) for what is no regular file, a symbolic
+  /// link included (resolve it if it is trusted).
   StoredFile put_file(const std::filesystem::path& source, const PutOptions& options);
 
   StoredFile put(std::string_view content, const PutOptions& options);
