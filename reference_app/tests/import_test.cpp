@@ -177,6 +177,12 @@ TEST_CASE("links, hidden files and unknown kinds are left out") {
   REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
   auto member = portal.user("member");
   CHECK(titles(bootstrap(member)) == std::set<std::string>{"Page"});
+  for (const auto* told :
+       {"1 files in", "6 left out", "tool.exe: the portal does not show files of this kind",
+        "linked: symbolic links are not followed",
+        "new\\x0aline.html: ", "caf\\xe9.html: the name is not UTF-8"}) {
+    CHECK_MESSAGE(portal.output.find(told) != std::string::npos, told << " is missing in " << portal.output);
+  }
 }
 
 TEST_CASE("the same folder in two sites is two contents") {
@@ -210,6 +216,38 @@ TEST_CASE("folders that cannot be imported are refused with the reason") {
   }
   CHECK(portal.import(portal.folder("missing"), "nowhere") != 0);
   CHECK_MESSAGE(portal.output.find("acme") != std::string::npos, portal.output);
+}
+
+TEST_CASE("a folder that has lost most of its files retires nothing unless it is told to") {
+  Portal portal;
+  const auto folder = portal.folder("handbook");
+  write_handbook(folder);
+  REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
+  auto staff = portal.user("staff");
+  const auto before = titles(bootstrap(staff));
+  fs::rename(folder, portal.folder("away"));
+  fs::create_directories(folder);  // a mount point
+
+  CHECK(portal.import(folder) == 69);
+  CHECK_MESSAGE(portal.output.find("12 of the 12 files") != std::string::npos, portal.output);
+  CHECK_MESSAGE(portal.output.find("--retire-most") != std::string::npos, portal.output);
+  CHECK(titles(bootstrap(staff)) == before);
+
+  SUBCASE("back again") {
+    fs::remove(folder);
+    fs::rename(portal.folder("away"), folder);
+    CHECK_MESSAGE(portal.import(folder) == 0, portal.output);
+    CHECK(titles(bootstrap(staff)) == before);
+  }
+  SUBCASE("meant") {
+    CHECK_MESSAGE(portal.import(folder, "acme", {"--retire-most"}) == 0, portal.output);
+    CHECK(titles(bootstrap(staff)).empty());
+    // What is said once holds for one import.
+    write(folder / "one.html", "<title>One</title>");
+    REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
+    fs::remove(folder / "one.html");
+    CHECK(portal.import(folder) != 0);
+  }
 }
 
 TEST_CASE("an empty folder is an import of nothing") {

@@ -16,6 +16,7 @@ struct ImportOptions {
   std::filesystem::path folder;
   std::optional<std::string> collection;  ///< name of the top collection; default: after the folder
   std::optional<Visibility> visibility;   ///< of new items; default: as the last time, first members
+  bool retire_most = false;  ///< else an import that misses more than half of the earlier files retires none
 };
 
 /// Imports a folder, tasks running in this process too, and shows how far it is. Errors of the folder;

@@ -125,57 +125,88 @@ void settle_collections(const orm::SiteScope& scope, const Source& source, const
   }
 }
 
-/// Removes stored files that no row mentions: replaced versions, and copies of tasks that were cut short.
-/// No other import of this source runs, so none is about to be mentioned.
-void sweep_storage(const orm::SiteScope& scope, const Source& source, mpf::storage::Storage& storage,
-                   const std::string& folder) {
-  std::unordered_set<std::string> mentioned;
-  for (auto& [stored] :
-       scope.query<File>().where(orm::f<&File::source> == source.id).select<&File::stored>()) {
-    mentioned.insert(std::move(stored));
-  }
-  std::vector<std::string> orphans;
+std::unordered_set<std::string> stored_files(const mpf::storage::Storage& storage,
+                                             const std::string& folder) {
+  std::unordered_set<std::string> names;
   storage.each(folder, [&](const mpf::storage::FileInfo& file) {
-    if (!mentioned.contains(file.name)) orphans.push_back(file.name);
+    names.insert(file.name);
     return true;
   });
-  for (const auto& name : orphans) storage.remove(name);
+  return names;
+}
+
+/// Why nothing may be retired, or nothing: files that were not met may be there all the same.
+std::string why_unsettled(const mpf::TaskContext& ctx, const Source& source, const Outcome& outcome) {
+  const auto job = ctx.tasks().job_status(mpf::Id(source.job));
+  if (job.failed > 0) {
+    std::string reason;
+    for (const auto& task :
+         ctx.tasks().list({.state = mpf::task::State::failed, .job = job.id, .limit = 1})) {
+      reason = task.last_error;
+    }
+    return fmt::format("{} of {} parts failed: {}", job.failed, job.total, reason);
+  }
+  std::size_t known = 0;
+  std::size_t missing = 0;
+  for (const auto& file : outcome.files) {
+    if (file.retired_at) continue;
+    ++known;
+    if (file.run != source.run) ++missing;
+  }
+  if (missing * 2 <= known || source.retire_most) return {};
+  return fmt::format(
+      "{} of the {} files known from before are missing in '{}', and nothing was retired: if the "
+      "folder is the right one and they are meant to go, import it with --retire-most",
+      missing, known, source.folder);
+}
+
+/// Brings the content in line with what the import has met; why that is not the whole of it, or nothing.
+std::string settle(const mpf::TaskContext& ctx, const orm::SiteScope& scope, Source& source) {
+  auto outcome = load_outcome(scope, source);
+  if (auto reason = why_unsettled(ctx, source, outcome); !reason.empty()) return reason;
+  const auto now = ctx.clock().now();
+  settle_items(scope, source, outcome, now);
+  settle_collections(scope, source, outcome, now);
+  if (source.unreadable > 0) {
+    return fmt::format("{} file{} or folder{} could not be read: {}", source.unreadable,
+                       source.unreadable == 1 ? "" : "s", source.unreadable == 1 ? "" : "s",
+                       source.reasons.substr(0, source.reasons.find('\n')));
+  }
+  source.imported_at = now;
+  return {};
 }
 
 }  // namespace
 
 void import_finish(mpf::TaskContext& ctx, const ImportFinish& payload) {
   const auto scope = ctx.scope();
-  auto source = source_of_run(scope, payload.source, payload.run);
-  if (!source) return;
-  const auto job = ctx.tasks().job_status(mpf::Id(source->job));
-  if (job.failed > 0) {
-    // Files whose task failed were not met, but they are not gone: nothing may be retired.
-    std::string reason;
-    for (const auto& task :
-         ctx.tasks().list({.state = mpf::task::State::failed, .job = job.id, .limit = 1})) {
-      reason = task.last_error;
-    }
-    source->problem = fmt::format("{} of {} parts failed: {}", job.failed, job.total, reason);
-    mpf::log::error("import of '{}' is incomplete: {}", source->folder, source->problem);
-    update_file_visibility(scope, source->id);
-    scope.update<&Source::problem>(*source);
-    content_changed(ctx, ctx.site_id());
-    return;
-  }
-  const auto now = ctx.clock().now();
+  if (!source_of_run(scope, payload.source, payload.run)) return;
+  // Of those that are there before the source is held, no later import is about to mention one.
+  auto orphans = stored_files(ctx.storage(), storage_folder(*ctx.site(), payload.source));
+  bool held = false;
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
     ctx.task().check_lease();
-    auto outcome = load_outcome(scope, *source);
-    settle_items(scope, *source, outcome, now);
-    settle_collections(scope, *source, outcome, now);
-    update_file_visibility(scope, source->id);
-    source->imported_at = now;
-    scope.update(*source);
-    content_changed(ctx, ctx.site_id());
+    // Who wants to start an import of this folder waits.
+    auto source = scope.query<Source>().where(orm::f<&Source::id> == payload.source).for_update().one();
+    held = source.run == payload.run;
+    if (held) {
+      source.problem = settle(ctx, scope, source);
+      if (!source.problem.empty())
+        mpf::log::error("import of '{}' is incomplete: {}", source.folder, source.problem);
+      update_file_visibility(scope, source.id);
+      scope.update<&Source::problem, &Source::imported_at>(source);
+      if (source.again) begin_run(ctx, scope, source);
+      content_changed(ctx, ctx.site_id());
+    }
     ctx.task().complete_in(tx);
   });
-  sweep_storage(scope, *source, ctx.storage(), storage_folder(*ctx.site(), source->id));
+  if (!held) return;
+  // Replaced versions, and copies of tasks that were cut short.
+  for (const auto& [stored] :
+       scope.query<File>().where(orm::f<&File::source> == payload.source).select<&File::stored>()) {
+    orphans.erase(stored);
+  }
+  for (const auto& name : orphans) ctx.storage().remove(name);
 }
 
 }  // namespace portal::content

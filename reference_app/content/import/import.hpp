@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <mpf/app/services.hpp>
 #include <mpf/base/id.hpp>
@@ -20,13 +21,15 @@ class TaskContext;
 /// names, and files that no row mentions are swept away at the end.
 namespace portal::content {
 
+inline constexpr std::string_view job_kind = "import";
+
 struct StartedImport {
   mpf::Id source;
-  mpf::Id job;
-  bool resumed = false;  ///< an import of this folder had not ended: this is it
+  bool resumed = false;  ///< an import of this folder had not ended: that goes on, and this one follows
 };
 
-/// Enqueues the import, or finds the one that is under way. Errors as check_folder().
+/// Enqueues the import. One that is under way has looked at the folder before, so another one follows it
+/// when it has ended. Errors as check_folder().
 StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                            const ImportOptions& options);
 
@@ -34,9 +37,12 @@ struct ImportProgress {
   std::int64_t done = 0;   ///< files
   std::int64_t total = 0;  ///< 0: not known yet
   bool ended = false;
-  std::string problem;  ///< of the tasks so far, or why it has ended incomplete; empty when all is well
+  std::string problem;        ///< of the tasks so far, or why it has ended incomplete; empty when all is well
+  std::int64_t left_out = 0;  ///< files and folders that are not taken over
+  std::string reasons;        ///< why, of the first of them: lines
 };
 
+/// Of the newest import of the source; it has ended when none is to follow.
 ImportProgress import_progress(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                                const StartedImport& started);
 

@@ -37,11 +37,12 @@ struct ImportFiles {
   };
   mpf::Id source;
   std::int64_t run = 0;
+  std::int64_t folder = 0;  ///< identity of the folder that they were found in; 0: not known
   std::vector<Entry> files;
 
   static constexpr auto describe() {
     return mpf::describe(mpf::field<&ImportFiles::source>(), mpf::field<&ImportFiles::run>(),
-                         mpf::field<&ImportFiles::files>());
+                         mpf::field<&ImportFiles::folder>(mpf::defaulted), mpf::field<&ImportFiles::files>());
   }
 };
 

@@ -2,9 +2,16 @@
 
 #include <utility>
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include <mpf/base/text.hpp>
+#include <mpf/task/queue.hpp>
+#include <mpf/telemetry/log.hpp>
+
+#include "content/import/import.hpp"
+#include "content/import/payloads.hpp"
 
 namespace portal::content {
 
@@ -12,6 +19,33 @@ std::optional<Source> source_of_run(const orm::SiteScope& scope, mpf::Id id, std
   auto source = scope.find<Source>(id);
   if (!source || source->run != run) return std::nullopt;
   return source;
+}
+
+void begin_run(const mpf::Services& services, const orm::SiteScope& scope, Source& source) {
+  ++source.run;
+  source.total = 0;
+  source.problem.clear();
+  source.again = false;
+  source.left_out = source.unreadable = 0;
+  source.reasons.clear();
+  auto& tasks = services.tasks();
+  const auto job = tasks.create_job(
+      {.kind = std::string(job_kind), .unique_key = source.id.to_string(), .site = scope.site()},
+      ImportFinish{source.id, source.run});
+  tasks.enqueue(ImportScan{source.id, source.run}, {.site = scope.site(), .job = job});
+  tasks.close_job(job);
+  source.job = job.value;
+  scope.update(source);
+}
+
+void tell_reasons(Source& source, const std::vector<LeftOut>& left_out) {
+  constexpr std::ptrdiff_t most_lines = 10;
+  auto lines = std::count(source.reasons.begin(), source.reasons.end(), '\n');
+  for (const auto& [path, reason] : left_out) {
+    const auto line = fmt::format("{}: {}", printable(path), reason);
+    mpf::log::warning("import of '{}' leaves out {}", source.folder, line);
+    if (lines++ < most_lines) source.reasons += line + "\n";
+  }
 }
 
 std::string storage_folder(const mpf::tenant::CurrentSite& site, mpf::Id source) {

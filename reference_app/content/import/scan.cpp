@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -86,6 +87,11 @@ const char* unfit(std::string_view path) {
   return nullptr;
 }
 
+[[noreturn]] void fail_scan(const fs::path& root, const std::error_code& error) {
+  mpf::fail(mpf::ErrorKind::unavailable,
+            fmt::format("reading '{}' failed: {}", root.string(), error.message()));
+}
+
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
 
 }  // namespace
@@ -130,31 +136,78 @@ fs::path check_folder(const fs::path& folder) {
   return canonical;
 }
 
-std::optional<FoundFile> look_at(const fs::path& folder, const std::string& path) {
+OpenFolder::OpenFolder(const fs::path& folder)
+    : descriptor_(::open(check_folder(folder).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
   struct stat status {};
-  if (::lstat((folder / path).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
+    const int error = errno;
+    if (descriptor_ >= 0) ::close(descriptor_);
+    mpf::fail_errno(error, fmt::format("reading '{}'", folder.string()));
+  }
+  identity_ = static_cast<std::int64_t>(status.st_ino);
+}
+
+OpenFolder::~OpenFolder() { ::close(descriptor_); }
+
+std::optional<FoundFile> OpenFolder::look_at(const std::string& path) const {
+  struct stat status {};
+  if (::fstatat(descriptor_, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
+    mpf::fail_errno(errno, fmt::format("reading '{}'", path));
+  }
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
   return FoundFile{path, status.st_size, nanoseconds(status.st_mtim)};
+}
+
+void OpenFolder::require_same(const fs::path& folder, std::int64_t identity) {
+  std::string now;
+  try {
+    if (OpenFolder(folder).identity() == identity) return;
+    now = "is another one than";
+  } catch (const mpf::Error& error) {
+    now = fmt::format("cannot be read ({}), unlike", error.what());
+  }
+  mpf::fail(mpf::ErrorKind::unavailable,
+            fmt::format("the folder '{}' {} when the import looked what is in it: nothing is retired; bring "
+                        "it back (is it mounted?) and run the import again",
+                        folder.string(), now));
+}
+
+std::string printable(std::string_view path) {
+  const bool utf8 = mpf::is_valid_utf8(path);
+  std::string text;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
+      text += fmt::format("\\x{:02x}", byte);
+    } else {
+      text += c;
+    }
+  }
+  return text;
 }
 
 Scan scan_folder(const fs::path& folder) {
   const auto root = check_folder(folder);
+  const OpenFolder opened(root);
   Scan scan;
+  scan.identity = opened.identity();
   std::error_code error;
   fs::recursive_directory_iterator at(root, fs::directory_options::none, error);
-  if (error)
-    mpf::fail(mpf::ErrorKind::unavailable,
-              fmt::format("reading '{}' failed: {}", root.string(), error.message()));
+  if (error) fail_scan(root, error);
   for (; at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (error)
-      mpf::fail(mpf::ErrorKind::unavailable,
-                fmt::format("reading '{}' failed: {}", root.string(), error.message()));
+    if (error) fail_scan(root, error);
     const auto path = at->path().lexically_relative(root).generic_string();
     const auto leave_out = [&](std::string_view reason) {
-      scan.left_out.push_back(
-          fmt::format("{}: {}", mpf::is_valid_utf8(path) ? path : "(unreadable name)", reason));
+      scan.left_out.push_back({path, std::string(reason)});
     };
     const auto status = at->symlink_status(error);
-    if (error || status.type() == fs::file_type::not_found) continue;
+    if (status.type() == fs::file_type::not_found) continue;
+    if (error == std::errc::permission_denied) {
+      scan.unreadable.push_back({path, "no permission to look at it"});
+      continue;
+    }
+    if (error) fail_scan(root, error);
     if (fs::is_symlink(status)) {
       leave_out("symbolic links are not followed");
       continue;
@@ -170,7 +223,7 @@ Scan scan_folder(const fs::path& folder) {
     }
     if (fs::is_directory(status)) {
       if (::access(at->path().c_str(), R_OK | X_OK) != 0) {
-        leave_out("no permission to read the folder");
+        scan.unreadable.push_back({path, "no permission to read the folder"});
         at.disable_recursion_pending();
       }
       continue;
@@ -183,8 +236,9 @@ Scan scan_folder(const fs::path& folder) {
       leave_out("the portal does not show files of this kind");
       continue;
     }
-    if (auto found = look_at(root, path)) scan.files.push_back(std::move(*found));
+    if (auto found = opened.look_at(path)) scan.files.push_back(std::move(*found));
   }
+  OpenFolder::require_same(root, scan.identity);
   std::sort(scan.files.begin(), scan.files.end(),
             [](const FoundFile& a, const FoundFile& b) { return import_order(a.path, b.path); });
 

@@ -10,14 +10,12 @@
 #include "content/collection/tree.hpp"
 #include "content/import/import.hpp"
 #include "content/import/page_facts.hpp"
-#include "content/import/payloads.hpp"
+#include "content/import/records.hpp"
 #include "content/import/scan.hpp"
 #include "content/item/changes.hpp"
 
 namespace portal::content {
 namespace {
-
-constexpr std::string_view job_kind = "import";
 
 /// Less free room than this is a full disk.
 constexpr std::size_t probe_bytes = 256 * 1024;
@@ -55,13 +53,6 @@ StartedImport start_or_join(const mpf::Services& services, const mpf::tenant::Cu
     // Whoever starts the same import meanwhile waits here, and joins.
     auto found = scope.query<Source>().where(orm::f<&Source::folder> == folder.string()).for_update().first();
     Source source = found ? std::move(*found) : make_source(scope, folder, options);
-    auto& tasks = services.tasks();
-    const auto key = source.id.to_string();
-    if (const auto job = tasks.active_job(job_kind, key, site.id)) {
-      retry_failed_parts(tasks, *job);
-      return StartedImport{source.id, *job, true};
-    }
-
     if (options.visibility) source.visibility = *options.visibility;
     if (options.collection && source.name != *options.collection) {
       source.name = *options.collection;
@@ -70,16 +61,17 @@ StartedImport start_or_join(const mpf::Services& services, const mpf::tenant::Cu
           .update(orm::set<&Collection::name>(source.name));
       content_changed(services, site.id);
     }
-    ++source.run;
-    source.total = 0;
-    source.problem.clear();
-    const auto job = tasks.create_job({.kind = std::string(job_kind), .unique_key = key, .site = site.id},
-                                      ImportFinish{source.id, source.run});
-    tasks.enqueue(ImportScan{source.id, source.run}, {.site = site.id, .job = job});
-    tasks.close_job(job);
-    source.job = job.value;
-    scope.update(source);
-    return StartedImport{source.id, job, false};
+    auto& tasks = services.tasks();
+    if (const auto job = tasks.active_job(job_kind, source.id.to_string(), site.id)) {
+      retry_failed_parts(tasks, *job);
+      source.again = true;
+      source.retire_most = source.retire_most || options.retire_most;
+      scope.update(source);
+      return StartedImport{source.id, true};
+    }
+    source.retire_most = options.retire_most;
+    begin_run(services, scope, source);
+    return StartedImport{source.id, false};
   });
 }
 
@@ -101,31 +93,35 @@ StartedImport start_import(const mpf::Services& services, const mpf::tenant::Cur
 ImportProgress import_progress(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                                const StartedImport& started) {
   const auto scope = services.site_scope(site.id);
-  const auto source = scope.get<Source>(started.source);
+  auto source = scope.get<Source>(started.source);
   auto& tasks = services.tasks();
-  const auto job = tasks.job_status(started.job);
-  ImportProgress progress;
-  progress.total = source.total;
-  progress.done = static_cast<std::int64_t>(
-      scope.query<File>()
-          .where(orm::f<&File::source> == source.id && orm::f<&File::run> == source.run)
-          .count());
-  progress.problem = source.problem;
+  const auto job = tasks.job_status(mpf::Id(source.job));
+  bool ended = false;
+  std::string problem;
   if (job.state == mpf::task::JobState::cancelled) {
-    progress.ended = true;
-    progress.problem = "the import was cancelled";
-    return progress;
-  }
-  if (job.state == mpf::task::JobState::done && job.finaliser) {
+    ended = true;
+    problem = "the import was cancelled";
+  } else if (job.state == mpf::task::JobState::done && job.finaliser) {
     const auto last = tasks.status(*job.finaliser);
-    progress.ended = last.state != mpf::task::State::queued && last.state != mpf::task::State::running;
-    if (!last.last_error.empty() && last.state != mpf::task::State::done) progress.problem = last.last_error;
-    return progress;
+    ended = last.state != mpf::task::State::queued && last.state != mpf::task::State::running;
+    if (last.state != mpf::task::State::done) problem = last.last_error;
+    // It has written down how the import ended, in the same transaction began the one that is to follow.
+    if (ended) source = scope.get<Source>(started.source);
+    if (last.state == mpf::task::State::done && source.job != job.id.value) ended = false;
+  } else {
+    for (const auto& task : tasks.list({.site = site.id, .job = job.id, .limit = 1000})) {
+      if (!task.last_error.empty() && task.state != mpf::task::State::done) problem = task.last_error;
+    }
   }
-  for (const auto& task : tasks.list({.site = site.id, .job = started.job, .limit = 1000})) {
-    if (!task.last_error.empty() && task.state != mpf::task::State::done) progress.problem = task.last_error;
-  }
-  return progress;
+  const auto met = scope.query<File>()
+                       .where(orm::f<&File::source> == source.id && orm::f<&File::run> == source.run)
+                       .count();
+  return {.done = static_cast<std::int64_t>(met),
+          .total = source.total,
+          .ended = ended,
+          .problem = problem.empty() ? source.problem : problem,
+          .left_out = source.left_out,
+          .reasons = source.reasons};
 }
 
 void check_writable(const mpf::Services& services, const mpf::tenant::CurrentSite& site,

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -28,6 +29,7 @@
 #include "content/import/records.hpp"
 #include "content/import/scan.hpp"
 #include "content/item/changes.hpp"
+#include "content/text.hpp"
 
 namespace portal::content {
 namespace {
@@ -79,7 +81,8 @@ class UnrecordedFiles {
 
 bool is_text(std::string_view content_type) { return content_type.starts_with("text/"); }
 
-/// Reads what there is to know of a file and puts a copy into storage, unless it is as it was.
+/// Reads what there is to know of a file and puts a copy into storage, unless it is as it was. Error(denied),
+/// Error(invalid), Error(too_large) or Error(not_found) when it is the file's fault.
 void take(Taken& taken, const Source& source, mpf::storage::Storage& storage, const std::string& folder) {
   const auto type = file_type(taken.found.path);
   taken.kind = type->kind;
@@ -93,14 +96,15 @@ void take(Taken& taken, const Source& source, mpf::storage::Storage& storage, co
       if (taken.before && taken.before->sha256 == mpf::sha256(content)) return;
       taken.content_changed = true;
       if (mpf::is_valid_utf8(content)) taken.content_type += "; charset=utf-8";
+      const auto body = without_mark(content);
       if (taken.kind == Kind::page) {
-        taken.facts = html_facts(content, taken.found.path);
+        taken.facts = html_facts(body, taken.found.path);
       } else if (taken.kind == Kind::markdown) {
-        taken.facts = markdown_facts(content, taken.found.path);
+        taken.facts = markdown_facts(body, taken.found.path);
       } else if (taken.kind == Kind::text) {
-        taken.facts = text_facts(content);
+        taken.facts = text_facts(body);
       } else if (type->content_type == "text/css") {
-        taken.facts.uses = css_uses(content, taken.found.path);
+        taken.facts.uses = css_uses(body, taken.found.path);
       }
     });
     if (!taken.content_changed) return;
@@ -161,6 +165,79 @@ void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
   scope.update(*item);
 }
 
+/// What was imported from below these paths stays as it is: that it can't be read doesn't say it is gone.
+void keep_unreadable(const orm::SiteScope& scope, const Source& source,
+                     const std::vector<LeftOut>& unreadable) {
+  for (const auto& [path, reason] : unreadable) {
+    scope.query<File>()
+        .where(orm::f<&File::source> == source.id && orm::f<&File::retired_at>.is_null() &&
+               (orm::f<&File::path> == path || orm::f<&File::path>.starts_with(path + "/")))
+        .update(orm::set<&File::run>(source.run));
+  }
+}
+
+/// What a task has found in the folder about one of its files.
+struct Look {
+  std::optional<FoundFile> found;  // nothing: gone since the scan, and retired at the end
+  std::string unreadable;
+};
+
+/// Error(unavailable) unless the source's folder is the one that the files were found in.
+void require_folder(const Source& source, const ImportFiles& part) {
+  if (part.folder != 0) OpenFolder::require_same(source.folder, part.folder);
+}
+
+std::vector<Look> look_at_all(const Source& source, const ImportFiles& part,
+                              const std::vector<std::string>& paths) {
+  return mpf::fiber::offload([&] {
+    require_folder(source, part);
+    const OpenFolder opened(source.folder);
+    std::vector<Look> looks;
+    for (const auto& path : paths) {
+      auto& look = looks.emplace_back();
+      try {
+        look.found = opened.look_at(path);
+      } catch (const mpf::Error& error) {
+        if (error.kind() != mpf::ErrorKind::denied) throw;
+        look.unreadable = "no permission to look at it";
+      }
+    }
+    return looks;
+  });
+}
+
+/// Takes a file; gives the reason why it can't be, if that is the file's own, and may say that it is gone.
+std::string try_to_take(Taken& taken, const Source& source, mpf::storage::Storage& storage,
+                        const std::string& folder, bool& gone) {
+  try {
+    take(taken, source, storage, folder);
+    return {};
+  } catch (const mpf::Error& error) {
+    switch (error.kind()) {
+      case mpf::ErrorKind::not_found:
+        gone = true;
+        return {};
+      case mpf::ErrorKind::denied:
+        return "no permission to read it";
+      case mpf::ErrorKind::invalid:
+      case mpf::ErrorKind::too_large:
+        return error.what();
+      default:
+        throw;
+    }
+  }
+}
+
+/// Adds files that could not be read to what the source tells. In the transaction that ends the task.
+void tell_unreadable(const orm::SiteScope& scope, mpf::Id source, const std::vector<LeftOut>& unreadable) {
+  if (unreadable.empty()) return;
+  auto row = scope.query<Source>().where(orm::f<&Source::id> == source).for_update().one();
+  row.unreadable += static_cast<std::int64_t>(unreadable.size());
+  row.left_out += static_cast<std::int64_t>(unreadable.size());
+  tell_reasons(row, unreadable);
+  scope.update<&Source::unreadable, &Source::left_out, &Source::reasons>(row);
+}
+
 }  // namespace
 
 void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
@@ -168,10 +245,10 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
   const auto source = source_of_run(scope, payload.source, payload.run);
   if (!source) return;
   const auto scan = mpf::fiber::offload([&] { return scan_folder(source->folder); });
-  for (const auto& reason : scan.left_out) mpf::log::warning("import leaves out {}", reason);
 
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
     ctx.task().check_lease();
+    keep_unreadable(scope, *source, scan.unreadable);
     std::map<std::string, mpf::Id> collections;
     for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source->id).all()) {
       collections.emplace(folder.path, folder.collection.id);
@@ -196,7 +273,7 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
 
     std::vector<ImportFiles> parts;
     for (std::size_t at = 0; at < scan.files.size(); ++at) {
-      if (at % files_in_part == 0) parts.push_back({source->id, source->run, {}});
+      if (at % files_in_part == 0) parts.push_back({source->id, source->run, scan.identity, {}});
       const auto& path = scan.files[at].path;
       const auto slash = path.rfind('/');
       const auto folder = collections.find(slash == std::string::npos ? "" : path.substr(0, slash));
@@ -206,9 +283,14 @@ void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
                                     static_cast<std::int64_t>(at)});
     }
     ctx.tasks().enqueue_many(parts, {.site = ctx.site_id(), .job = ctx.task().job()});
-    scope.query<Source>()
-        .where(orm::f<&Source::id> == source->id)
-        .update(orm::set<&Source::total>(static_cast<std::int64_t>(scan.files.size())));
+    Source seen = *source;
+    seen.total = static_cast<std::int64_t>(scan.files.size());
+    seen.unreadable = static_cast<std::int64_t>(scan.unreadable.size());
+    seen.left_out = static_cast<std::int64_t>(scan.left_out.size()) + seen.unreadable;
+    seen.reasons.clear();
+    tell_reasons(seen, scan.unreadable);
+    tell_reasons(seen, scan.left_out);
+    scope.update<&Source::total, &Source::unreadable, &Source::left_out, &Source::reasons>(seen);
     content_changed(ctx, ctx.site_id());
     ctx.task().complete_in(tx);
   });
@@ -229,32 +311,42 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
     auto path = file.path;
     known.emplace(std::move(path), std::move(file));
   }
-  const auto found = mpf::fiber::offload([&] {
-    std::vector<std::optional<FoundFile>> result;
-    for (const auto& path : paths) result.push_back(look_at(source->folder, path));
-    return result;
-  });
+  const auto looks = look_at_all(*source, payload, paths);
 
   std::vector<mpf::Id> unchanged;
   std::vector<Taken> taken;
+  std::vector<LeftOut> unreadable;
   UnrecordedFiles unrecorded(ctx.storage());
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (!found[i]) continue;  // gone since the scan: retired at the end
     const auto before = known.find(paths[i]);
-    if (before != known.end() && before->second.size == found[i]->size &&
-        before->second.modified == found[i]->modified && !before->second.retired_at) {
+    const bool there = before != known.end() && !before->second.retired_at;
+    const auto leave = [&](const std::string& reason) {
+      unreadable.push_back({paths[i], reason});
+      if (there) unchanged.push_back(before->second.id);
+    };
+    if (!looks[i].unreadable.empty()) leave(looks[i].unreadable);
+    if (!looks[i].found) continue;
+    if (there && before->second.size == looks[i].found->size &&
+        before->second.modified == looks[i].found->modified) {
       unchanged.push_back(before->second.id);
       continue;
     }
     Taken file;
     file.entry = &payload.files[i];
-    file.found = *found[i];
-    if (before != known.end()) file.before = std::move(before->second);
-    take(file, *source, ctx.storage(), folder);
-    unrecorded.add(file.stored.name);
-    taken.push_back(std::move(file));
+    file.found = *looks[i].found;
+    if (before != known.end()) file.before = before->second;
+    bool gone = false;
+    if (const auto reason = try_to_take(file, *source, ctx.storage(), folder, gone); !reason.empty()) {
+      leave(reason);
+    } else if (!gone) {
+      unrecorded.add(file.stored.name);
+      taken.push_back(std::move(file));
+    }
     ctx.task().progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(paths.size()));
   }
+
+  // What was not met there is gone only if it was the same folder all the time.
+  mpf::fiber::offload([&] { require_folder(*source, payload); });
 
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
     ctx.task().check_lease();
@@ -262,6 +354,7 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
       scope.query<File>().where(orm::f<&File::id>.in(unchanged)).update(orm::set<&File::run>(source->run));
     }
     for (auto& file : taken) record(scope, *source, file);
+    tell_unreadable(scope, source->id, unreadable);
     if (!taken.empty()) content_changed(ctx, ctx.site_id());
     ctx.task().complete_in(tx);
   });

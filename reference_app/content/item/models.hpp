@@ -26,10 +26,15 @@ struct Source {
   std::string name;
   orm::Ref<Collection> collection;  ///< the top of the tree it fills
   Visibility visibility = Visibility::members;
-  std::int64_t run = 0;    ///< number of the newest import; files that it did not meet are retired
-  std::int64_t job = 0;    ///< that import's job
-  std::int64_t total = 0;  ///< files that it found; 0 before it has looked
-  std::string problem;     ///< why it is incomplete, or empty
+  std::int64_t run = 0;         ///< number of the newest import; files that it did not meet are retired
+  std::int64_t job = 0;         ///< that import's job
+  std::int64_t total = 0;       ///< files that it found; 0 before it has looked
+  std::string problem;          ///< why it is incomplete, or empty
+  bool again = false;           ///< another import was asked for while this one ran: it follows
+  bool retire_most = false;     ///< it may retire more than half of what there is
+  std::int64_t left_out = 0;    ///< files and folders that it did not take: by their names or kinds, links
+  std::int64_t unreadable = 0;  ///< files and folders that it may not read; what was imported of them stays
+  std::string reasons;          ///< "path: reason" of the first of these, one a line
   mpf::Timestamp created_at;
   std::optional<mpf::Timestamp> imported_at;  ///< end of the newest complete import
 
@@ -39,6 +44,11 @@ struct Source {
         orm::field<&Source::folder>(orm::max_length(4000)), orm::field<&Source::name>(orm::max_length(200)),
         orm::field<&Source::collection>(), orm::field<&Source::visibility>(), orm::field<&Source::run>(),
         orm::field<&Source::job>(), orm::field<&Source::total>(), orm::field<&Source::problem>(),
+        orm::field<&Source::again>(orm::default_value("false")),
+        orm::field<&Source::retire_most>(orm::default_value("false")),
+        orm::field<&Source::left_out>(orm::default_value("0")),
+        orm::field<&Source::unreadable>(orm::default_value("0")),
+        orm::field<&Source::reasons>(orm::default_value("''")),
         orm::field<&Source::created_at>(orm::auto_now_add), orm::field<&Source::imported_at>(),
         orm::unique<&Source::site, &Source::folder>());
   }
