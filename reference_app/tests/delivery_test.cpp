@@ -218,3 +218,44 @@ TEST_CASE("Markdown and text become pages without scripts") {
   const auto text = member.get(base_of(open_item(member, "inner page")) + "code.txt");
   CHECK(text.body.find("if (a &lt; b) { &lt;script&gt; }") != std::string::npos);
 }
+
+TEST_CASE("texts of any size open; a mark of the byte order is no part of them") {
+  Portal portal;
+  const auto folder = portal.folder("texts");
+  write(folder / "small.txt", "\xef\xbb\xbfSmall text\nthat begins with a mark");
+  write(folder / "marked.md", "\xef\xbb\xbf# Marked title\n\nAnd what it says, in a few words.\n");
+  write(folder / "marked.html", "\xef\xbb\xbf<title>Marked page</title><p>x</p>");
+  const std::string large(17 * 1024 * 1024, 'x');
+  write(folder / "large.txt", "<b>" + large);
+  write(folder / "huge.md", "# Huge\n" + large);
+  REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
+  auto member = portal.user("member");
+  const auto small = member.get(open_item(member, "Small text"));
+  CHECK(small.status == 200);
+  CHECK(small.body.find("\xef\xbb\xbf") == std::string::npos);
+  CHECK(member.get(open_item(member, "Marked title")).body.find("<h1>Marked title</h1>") !=
+        std::string::npos);
+  CHECK(member.get(open_item(member, "Marked page")).status == 200);
+  for (const auto* title : {"Large", "Huge"}) {
+    CAPTURE(title);
+    const auto answer = member.get(open_item(member, title));
+    CHECK(answer.status == 200);
+    CHECK(answer.header("content-type").starts_with("text/plain"));
+    CHECK(answer.header("content-security-policy").find("sandbox") != std::string::npos);
+    CHECK(answer.body.size() > large.size());
+  }
+}
+
+TEST_CASE("grants are not logged") {
+  Portal portal(Settings{{"http.log_requests", "true"}});
+  write(portal.folder("docs") / "one.html", "<title>One</title>");
+  REQUIRE_MESSAGE(portal.import(portal.folder("docs")) == 0, portal.output);
+  auto member = portal.user("member");
+  const auto url = open_item(member, "One");
+  CHECK(member.get(url).status == 200);
+  CHECK(member.get(base_of(url) + "none.html").status == 404);
+  const auto token = url.substr(11, url.find('/', 11) - 11);
+  REQUIRE(token.size() > 20);
+  CHECK(portal.logger->contains("GET /protected/{grant}/one.html 200"));
+  CHECK_FALSE(portal.logger->contains(token));
+}

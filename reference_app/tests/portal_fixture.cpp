@@ -37,8 +37,9 @@ mpf::Modules portal_modules() {
                       frontend::PortalModule>();
 }
 
-Portal::Portal()
-    : clock_(mpf::Timestamp::now()),
+Portal::Portal(Settings settings)
+    : settings_(std::move(settings)),
+      clock_(mpf::Timestamp::now()),
       application_(portal_modules(), {.name = "portal", .version = "test", .profiles = &profiles()}) {
   application_.start(options());
   application_.run([](const mpf::Services& services) {
@@ -57,6 +58,9 @@ mpf::StartOptions Portal::options() const {
   options.overrides = {
       {"http.port", "0"}, {"application.data_folder", data().string()}, {"database.url", place_.url()}};
   options.clock = &clock_;
+  // What requests log is looked at by those tests that ask for it.
+  if (settings_.contains("http.log_requests")) options.logger = logger;
+  for (const auto& [key, value] : settings_) options.overrides[key] = value;
   return options;
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -13,6 +15,7 @@
 
 #include <mpf/app/application.hpp>
 #include <mpf/base/manual_clock.hpp>
+#include <mpf/telemetry/logger.hpp>
 #include <support/browser.hpp>
 #include <support/place.hpp>
 #include <support/temp_dir.hpp>
@@ -23,6 +26,9 @@ using mpf::test::Answer;
 using mpf::test::Browser;
 using nlohmann::json;
 
+/// Settings by key.
+using Settings = std::map<std::string, std::string>;
+
 /// The modules of the portal, as main.cpp lists them.
 mpf::Modules portal_modules();
 
@@ -30,7 +36,8 @@ mpf::Modules portal_modules();
 /// data in a temporary folder, time standing still until a test moves it.
 class Portal {
  public:
-  Portal();
+  /// Settings stand over those of the tests' profile.
+  explicit Portal(Settings settings = {});
   ~Portal();
 
   std::uint16_t port() const { return application_.port(); }
@@ -52,8 +59,10 @@ class Portal {
   std::string output;
 
   mpf::StartOptions options() const;
+  std::shared_ptr<mpf::telemetry::MemoryLogger> logger = std::make_shared<mpf::telemetry::MemoryLogger>();
 
  private:
+  Settings settings_;
   mpf::test::TempDir folder_;
   mpf::test::DatabasePlace place_;
   mpf::ManualClock clock_;

@@ -22,6 +22,7 @@
 #include "content/item/routes.hpp"
 #include "content/item/rules.hpp"
 #include "content/item/settings.hpp"
+#include "content/text.hpp"
 
 /// Protected delivery. Opening an item gives a grant: a random token in an address under which the item's
 /// page and what it shows load, for the session (or the visitor's browser) that asked, on this site, until
@@ -33,7 +34,8 @@ namespace {
 using mpf::Context;
 using mpf::http::Response;
 
-constexpr std::size_t max_rendered_bytes = 16 * 1024 * 1024;
+/// Texts up to this size become pages.
+constexpr std::int64_t max_rendered_bytes = 16 * 1024 * 1024;
 
 /// Pages come from authors, not from the portal: they may show their own files and style themselves, but
 /// run no script, send no form and be framed by nobody but the portal.
@@ -159,12 +161,20 @@ std::string document(std::string_view title, std::string_view body) {
       mpf::escape_html(title), body);
 }
 
+/// "text/plain", with the charset that the type names.
+std::string plain_type(std::string_view type) {
+  const auto parameters = type.find(';');
+  return "text/plain" + std::string(parameters == type.npos ? "" : type.substr(parameters));
+}
+
 Response send(Context& ctx, const File& file) {
   Response response;
   const std::string_view type = file.content_type;
-  if (type.starts_with("text/markdown") || type.starts_with("text/plain")) {
-    const auto text = ctx.storage().read(file.stored, max_rendered_bytes);
-    const bool markdown = type.starts_with("text/markdown");
+  const bool markdown = type.starts_with("text/markdown");
+  const bool text_alone = markdown || type.starts_with("text/plain");
+  if (text_alone && file.size <= max_rendered_bytes) {
+    const auto content = ctx.storage().read(file.stored, max_rendered_bytes);
+    const auto text = without_mark(content);
     auto body = mpf::fiber::offload([&] {
       return markdown ? mpf::web::render_markdown(text)
                       : "<div class=\"plain\">" + mpf::escape_html(text) + "</div>";
@@ -177,7 +187,8 @@ Response send(Context& ctx, const File& file) {
       response.body = ctx.storage().read(file.stored, max_rendered_bytes);
       response.header("Content-Type", file.content_type);
     } else {
-      response = Response::send_file(*path, file.content_type);
+      // Larger texts are shown by the browser itself, as they are.
+      response = Response::send_file(*path, text_alone ? plain_type(type) : file.content_type);
       response.file->etag = "\"" + file.sha256.substr(0, 32) + "\"";
     }
   }
@@ -215,7 +226,7 @@ Response serve_protected(Context& ctx) {
 void add_delivery_routes(mpf::Setup& s) {
   s.settings<DeliverySettings>("content.delivery");
   s.post("/api/items/{id}/access", grant_access);
-  s.get("/protected/{grant}/{path*}", serve_protected);
+  s.get("/protected/{grant}/{path*}", serve_protected, {.secret_params = {"grant"}});
 }
 
 }  // namespace portal::content

@@ -1,12 +1,17 @@
 #include "content/item/routes.hpp"
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <mpf/app/context.hpp>
 #include <mpf/base/json.hpp>
+#include <mpf/base/json_value.hpp>
 #include <mpf/base/text.hpp>
 #include <mpf/db/database.hpp>
 #include <mpf/orm/query.hpp>
@@ -45,11 +50,12 @@ struct ItemAnswer {
   }
 };
 
+/// What the body mentions of this.
 struct ItemChange {
-  std::optional<std::string> title;
-  std::optional<std::string> summary;
-  std::optional<Visibility> visibility;
-  std::optional<std::int64_t> revision;  ///< of the item that the change was made from
+  std::string title;
+  std::string summary;
+  Visibility visibility = Visibility::members;
+  std::int64_t revision = 0;  ///< of the item that the change was made from
 
   static constexpr auto describe() {
     return mpf::describe(mpf::field<&ItemChange::title>(), mpf::field<&ItemChange::summary>(),
@@ -80,43 +86,71 @@ Response show_item(Context& ctx) {
   return answer(item);
 }
 
+/// Control characters, and those that turn the direction of the text behind them.
+bool has_control_character(std::string_view text, bool lines) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte < 0x20 && !(lines && byte == '\n')) || byte == 0x7f) return true;
+    const auto next = text.substr(i, 3);
+    if ((next >= "\u202a" && next <= "\u202e") || (next >= "\u2066" && next <= "\u2069")) return true;
+  }
+  return false;
+}
+
 void check(const ItemChange& change) {
   std::vector<mpf::FieldError> errors;
-  const auto limit = [&](const char* field, const std::optional<std::string>& text, std::size_t most) {
-    if (text && mpf::utf8_length(*text) > most) {
+  const auto check_text = [&](const char* field, const std::string& text, std::size_t most, bool lines) {
+    if (mpf::utf8_length(text) > most) {
       errors.push_back({field, "max_length", "at most " + std::to_string(most) + " characters"});
     }
+    if (has_control_character(text, lines)) {
+      errors.push_back({field, "format", "must be text without control characters"});
+    }
   };
-  if (change.title && mpf::trim(*change.title).empty())
-    errors.push_back({"title", "required", "must not be empty"});
-  limit("title", change.title, 300);
-  limit("summary", change.summary, 1000);
+  check_text("title", change.title, 300, false);
+  check_text("summary", change.summary, 1000, true);
   if (!errors.empty()) throw mpf::ValidationError(std::move(errors));
 }
 
 Response change_item(Context& ctx) {
   ctx.require_staff();
-  const auto change = ctx.request().json<ItemChange>();
+  const auto given = ctx.request().json<std::map<std::string, mpf::Json>>();
+  ItemChange change;
+  mpf::read_json(ctx.request().body, change, {.unknown_fields_error = true});
   check(change);
+  const bool title = given.contains("title");
+  const bool summary = given.contains("summary");
+  const bool visibility = given.contains("visibility");
+  if (title && mpf::trim(change.title).empty()) {
+    throw mpf::ValidationError("title", "required", "must not be empty");
+  }
+  if (!title && !summary && !visibility) {
+    throw mpf::ValidationError("", "required", "say what to change: title, summary or visibility");
+  }
   const auto scope = ctx.scope();
   const auto item = ctx.db().transaction([&](mpf::db::Transaction&) {
     auto row = load_item(scope, ctx.request().id_param("id"));
-    if (change.revision && *change.revision != row.revision) {
+    if (given.contains("revision") && change.revision != row.revision) {
       throw mpf::Error(mpf::ErrorKind::conflict, "item " + row.id.to_string() + " has changed meanwhile",
                        "Somebody else has changed this item: load it again");
     }
-    if (change.title) {
-      row.title = mpf::trim(*change.title);
+    const auto state = [](const Item& i) {
+      return std::tuple(i.title, i.title_edited, i.summary, i.summary_edited, i.visibility);
+    };
+    const auto before = state(row);
+    if (title) {
+      row.title = mpf::trim(change.title);
       row.title_edited = true;
     }
-    if (change.summary) {
-      row.summary = mpf::trim(*change.summary);
+    if (summary) {
+      row.summary = mpf::trim(change.summary);
       row.summary_edited = true;
     }
-    if (change.visibility) row.visibility = *change.visibility;
+    if (visibility) row.visibility = change.visibility;
+    if (state(row) == before) return row;
     ++row.revision;
     scope.update(row);
-    if (change.visibility) update_file_visibility(scope, row.file->source.id);
+    if (visibility) update_file_visibility(scope, row.file->source.id);
     content_changed(ctx, ctx.site().id);
     return row;
   });

@@ -11,6 +11,7 @@
 #include "content/item/api.hpp"
 #include "content/item/models.hpp"
 #include "content/item/rules.hpp"
+#include "content/pause.hpp"
 
 namespace portal::content {
 namespace {
@@ -75,7 +76,9 @@ std::string make_snapshot(const orm::SiteScope& scope, Viewer viewer) {
   std::unordered_map<mpf::Id, std::int64_t> counts;
   std::unordered_set<mpf::Id> shown;
   std::vector<ItemView> item_views;
+  std::size_t looked_at = 0;
   for (const auto& item : items) {
+    pause_after_some(looked_at);
     const auto appearance = appearance_of(item.visibility, viewer);
     if (appearance == Appearance::hidden || !by_id.contains(item.collection.id)) continue;
     ++counts[item.collection.id];
@@ -97,8 +100,13 @@ std::string make_snapshot(const orm::SiteScope& scope, Viewer viewer) {
   }
   std::string json = "\"collections\":";
   mpf::write_json(json, collection_views);
-  json += ",\"items\":";
-  mpf::write_json(json, item_views);
+  json += ",\"items\":[";
+  for (const auto& view : item_views) {
+    pause_after_some(looked_at);
+    if (&view != &item_views.front()) json += ',';
+    mpf::write_json(json, view);
+  }
+  json += "]";
   return json;
 }
 
