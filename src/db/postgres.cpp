@@ -37,7 +37,7 @@ class PostgresDatabase final : public Database {
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
     if (!fiber::in_fiber()) return in_fiber([&] { return execute(statement, on_row); });
-    const QueryTimer timer(statement.origin);
+    const QueryTimer timer(statement);
     note_write(statement.access);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute(statement, on_row);
@@ -59,7 +59,7 @@ class PostgresDatabase final : public Database {
   std::uint64_t execute_batch(std::span<const Statement> statements, const BatchSink& on_row) override {
     if (statements.empty()) return 0;
     if (!fiber::in_fiber()) return in_fiber([&] { return execute_batch(statements, on_row); });
-    const QueryTimer timer(statements.front().origin, statements.size());
+    const QueryTimer timer(statements);
     for (const Statement& each : statements) note_write(each.access);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute_batch(statements, on_row);
@@ -78,6 +78,7 @@ class PostgresDatabase final : public Database {
 
   std::uint64_t bulk_insert(const BulkInsert& insert) override {
     if (!fiber::in_fiber()) return in_fiber([&] { return bulk_insert(insert); });
+    const QueryTimer timer(insert);
     note_write(Access::write);
     if (OpenTransaction* const transaction = current_.get()) {
       return copy_rows(session_of(*transaction), insert);

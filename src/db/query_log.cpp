@@ -76,6 +76,7 @@ void QueryLog::note(const std::source_location& origin, std::chrono::microsecond
   const std::scoped_lock lock(log->impl_->mutex);
   log->impl_->statements += statements;
   log->impl_->time += took;
+  if (statements == 0) return;
   auto& count = log->impl_->origins[{origin.file_name(), origin.line()}];
   count.statements += statements;
   count.time += took;

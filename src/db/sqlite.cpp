@@ -138,7 +138,7 @@ class SqliteDatabase final : public Database {
   std::string description() const override { return "sqlite:" + options_.file.string(); }
 
   std::uint64_t execute(const Statement& statement, const RowSink& on_row) override {
-    const QueryTimer timer(statement.origin);
+    const QueryTimer timer(statement);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).execute(statement, on_row);
     }
@@ -156,6 +156,7 @@ class SqliteDatabase final : public Database {
   }
 
   std::uint64_t bulk_insert(const BulkInsert& insert) override {
+    const QueryTimer timer(insert);
     if (OpenTransaction* const transaction = current_.get()) {
       return session_of(*transaction).bulk_insert(insert);
     }

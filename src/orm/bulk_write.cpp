@@ -182,6 +182,7 @@ void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects ob
     if (column.element) added.element = *column.element;
   }
   insert.rows = objects.count;
+  if (scope.origin.line() != 0) insert.origin = scope.origin;
   insert.write = [&model, objects, is_written](std::size_t row, db::RowWriter& writer) {
     for (std::size_t i = 0; i < model.columns.size(); ++i) {
       if (is_written(i)) model.columns[i].write(objects[row], writer);

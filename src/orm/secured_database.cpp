@@ -73,6 +73,7 @@ ScopedView::ScopedView(db::Database& inner, const std::string& role, const Scope
   sql << ", ";
   set("mpf.provider", scope.provider ? scope.provider.to_string() : std::string());
   settings_ = std::move(sql).take(db::Access::read);
+  settings_.counted = false;
 }
 
 void ScopedView::enter() { inner_.execute(settings_, {}); }
@@ -129,7 +130,10 @@ std::uint64_t ScopedView::bulk_insert(const db::BulkInsert& insert) {
         }
         sql << ")";
       }
-      inner_.execute(std::move(sql).take(db::Access::write), {});
+      db::Statement statement = std::move(sql).take(db::Access::write);
+      statement.origin = insert.origin;
+      statement.counted = first == 0;
+      inner_.execute(statement, {});
     }
   });
   return insert.rows;
@@ -143,9 +147,9 @@ std::uint64_t SecuredDatabase::execute_batch(std::span<const db::Statement> stat
 
 void SecuredDatabase::leave() {
   if (!inner_.current()) return;
-  inner_.execute(
-      {"SELECT set_config('role', 'none', true), set_config('mpf.scope', '', true)", {}, db::Access::read},
-      {});
+  db::Statement statement{"SELECT set_config('role', 'none', true), set_config('mpf.scope', '', true)", {}};
+  statement.counted = false;
+  inner_.execute(statement, {});
 }
 
 std::uint64_t SecuredDatabase::execute(const db::Statement& statement, const db::RowSink& on_row) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,7 @@ struct BulkInsert {
   std::string table;
   std::vector<BulkColumn> columns;
   std::size_t rows = 0;
+  std::source_location origin = std::source_location::current();  ///< who asks, for QueryLog
   /// Gives the row of that number, from 0, each once and in order; one value a column. Called on any thread,
   /// while the fiber that asked is suspended: it must neither run statements nor suspend. What it throws
   /// undoes everything.

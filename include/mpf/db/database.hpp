@@ -36,6 +36,7 @@ struct Statement {
   /// A read that may lag a little behind (PostgresOptions::replica_lag): served by a replica where there is
   /// one, outside of transactions, unless the request has written (OwnWritesScope).
   bool replica = false;
+  bool counted = true;  ///< by QueryLog; not what only prepares for the statement behind it
   std::source_location origin = std::source_location::current();  ///< who asks, for QueryLog
 };
 
@@ -69,7 +70,8 @@ class Transaction {
   /// run.
   virtual void on_commit(std::function<void()> hook) = 0;
 
-  /// Runs after this transaction or savepoint, or one around it, has rolled back.
+  /// Runs after this transaction or savepoint, or one around it, has rolled back, or has failed in a way that
+  /// does not tell: a connection that was lost at the commit, a disk that did not take it.
   virtual void on_rollback(std::function<void()> hook) = 0;
 
   /// Runs just before the outermost transaction commits, inside it: statements still belong to it, throwing

@@ -12,8 +12,8 @@
 
 namespace mpf::db {
 
-/// Counts the statements of one request or task, with where they come from. Fibers that are spawned meanwhile
-/// count too. Thread-safe.
+/// Counts the statements of one request or task, with where they come from. A bulk insert counts as one;
+/// scripts don't count, nor BEGIN and COMMIT. Fibers that are spawned meanwhile count too. Thread-safe.
 class QueryLog {
  public:
   /// More statements than the budget are worth a look; 0: any number is fine.
