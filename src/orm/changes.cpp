@@ -181,8 +181,7 @@ void Recorder::before_key(const std::vector<std::size_t>& columns, const void* o
         for (const std::size_t column : columns) {
           if (!first) sql << " AND ";
           first = false;
-          sql.column(root, column_name_at(model_, column)) << " = ";
-          sql.bind(model_.columns[column].get(object));
+          write_equals(sql, root, column_name_at(model_, column), model_.columns[column].get(object));
         }
       },
       true, before_);

@@ -7,6 +7,7 @@
 #include <mpf/orm/ddl.hpp>
 
 #include "orm/ddl.hpp"
+#include "orm/sql.hpp"
 
 namespace mpf::orm::detail {
 
@@ -72,7 +73,12 @@ std::vector<std::string> columns_of(const Table& table, const db::ConstraintErro
   }
   if (!columns.empty()) return columns;
   for (const Index& index : table.indexes) {
-    if (index.name == error.constraint()) return index.columns;
+    if (index.name != error.constraint()) continue;
+    columns = index.columns;
+    for (const SqlText& expression : index.expressions) {
+      for (std::string& column : columns_in(table, expression)) columns.push_back(std::move(column));
+    }
+    return columns;
   }
   for (const Check& check : table.checks) {
     if (check.name == error.constraint()) return columns_in(table, check.condition);
@@ -88,17 +94,53 @@ std::vector<std::string> columns_of(const Table& table, const db::ConstraintErro
   return {};
 }
 
+/// SQLite does not say which key it was.
+bool tells_what(const db::ConstraintError& error) {
+  return !error.constraint().empty() || !error.columns().empty();
+}
+
+/// The references of the row that lead nowhere.
+std::vector<std::size_t> broken_references(const ScopeData& scope, const ModelInfo& model,
+                                           const void* object) {
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < model.columns.size(); ++i) {
+    if (!model.table.columns[i].references) continue;
+    const Reference& to = *model.table.columns[i].references;
+    const db::Param id = model.columns[i].get(object);
+    if (std::holds_alternative<std::nullptr_t>(id)) continue;
+    Sql sql(scope);
+    sql << "SELECT 1 FROM ";
+    sql.name(to.table) << " WHERE ";
+    sql.name(to.column) << " = ";
+    sql.bind(id);
+    bool found = false;
+    scope.db->execute(std::move(sql).take(db::Access::read), [&](const db::Row&) { found = true; });
+    if (!found) columns.push_back(i);
+  }
+  return columns;
+}
+
 }  // namespace
 
-bool explain_constraint(const ModelInfo& model, const db::ConstraintError& error, std::string_view prefix,
-                        std::vector<FieldError>& errors) {
+bool explain_constraint(const ScopeData& scope, const ModelInfo& model, const db::ConstraintError& error,
+                        const void* object, std::string_view prefix, std::vector<FieldError>& errors) {
   std::vector<std::size_t> columns;
+  std::vector<std::size_t> tenants;
   for (const std::string& name : columns_of(model.table, error)) {
     for (std::size_t i = 0; i < model.columns.size(); ++i) {
-      if (model.table.columns[i].name == name && i != model.site && i != model.provider) columns.push_back(i);
+      if (model.table.columns[i].name != name) continue;
+      (i == model.site || i == model.provider ? tenants : columns).push_back(i);
     }
   }
-  if (columns.empty()) return model.base && explain_constraint(model.base(), error, prefix, errors);
+  if (columns.empty()) columns = std::move(tenants);  // about nothing else
+  if (columns.empty() && error.type() == db::ConstraintError::Type::foreign_key && !tells_what(error)) {
+    columns = broken_references(scope, model, object);
+  }
+  if (columns.empty()) {
+    if (!model.base) return false;
+    const void* const part = model.as_base(const_cast<void*>(object));  // NOLINT: only read
+    return explain_constraint(scope, model.base(), error, part, prefix, errors);
+  }
   using Type = db::ConstraintError::Type;
   const auto add = [&](std::size_t column, const char* code, const char* message) {
     errors.push_back({std::string(prefix) + std::string(model.columns[column].member), code, message});

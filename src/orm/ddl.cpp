@@ -275,21 +275,17 @@ std::string check(const Check& check, Dialect dialect) {
   return "CONSTRAINT " + quote(check.name) + " CHECK (" + check.condition.of(dialect) + ")";
 }
 
-namespace {
-
-/// A column of an index. SQLite takes absent values for different ones: where they shall be equal, two parts
-/// that are never absent stand for the column.
-std::string index_part(const Table& table, const Index& index, const std::string& name, Dialect dialect) {
+std::string index_part(const Table& table, const Index& index, const std::string& name, Dialect dialect,
+                       bool directed) {
   const auto column = std::ranges::find(table.columns, name, &Column::name);
   const bool nullable = column != table.columns.end() && column->nullable;
-  const auto direction = std::ranges::find(index.descending, name) != index.descending.end() ? " DESC" : "";
+  const bool descends = directed && std::ranges::find(index.descending, name) != index.descending.end();
+  const auto direction = descends ? " DESC" : "";
   if (index.unique && index.nulls_equal && nullable && dialect == Dialect::sqlite) {
     return "(" + quote(name) + " IS NULL), ifnull(" + quote(name) + ", 0)" + direction;
   }
   return quote(name) + direction;
 }
-
-}  // namespace
 
 std::string create_index(const Table& table, const Index& index, Dialect dialect) {
   std::string sql = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
@@ -301,7 +297,7 @@ std::string create_index(const Table& table, const Index& index, Dialect dialect
     sql += (first ? "" : ", ") + part;
     first = false;
   };
-  for (const auto& each : index.columns) add(index_part(table, index, each, dialect));
+  for (const auto& each : index.columns) add(index_part(table, index, each, dialect, true));
   for (const auto& each : index.expressions) {
     // PostgreSQL wants brackets around all but function calls; SQLite takes them everywhere.
     add("(" + each.of(dialect) + ")");

@@ -68,6 +68,10 @@ std::string create_table(const Table& table, db::Dialect dialect, std::string_vi
 /// CONSTRAINT "name" CHECK (…)
 std::string check(const Check& check, db::Dialect dialect);
 
+/// A column of an index, as it is written in CREATE INDEX. SQLite takes absent values for different ones:
+/// where they shall be equal, two parts that are never absent stand for the column.
+std::string index_part(const Table& table, const Index& index, const std::string& name, db::Dialect dialect,
+                       bool directed = false);
 std::string create_index(const Table& table, const Index& index, db::Dialect dialect);
 
 /// Whether that is what search_index<…>() declares, and SQLite has it as a table of FTS5: of rows that have

@@ -85,10 +85,36 @@ void insert_extended(const ScopeData& scope, const ModelInfo& model, Objects obj
   }
 }
 
-/// The base's part last: when it was written, nothing fails any more that its version would have to be taken
-/// back for.
-void update_extended(const ScopeData& scope, const ModelInfo& model, Objects objects,
-                     std::span<const std::string_view> members, bool many) {
+namespace {
+
+/// The versions of all parts of objects, to be put back when a transaction has failed that counted them up.
+class Versions {
+ public:
+  Versions(const ModelInfo& model, Objects objects) {
+    for (const ModelInfo* part = &model; part; part = part->base ? &part->base() : nullptr) {
+      const std::size_t version = version_column(*part);
+      for (std::size_t i = 0; version != no_column && i < objects.count; ++i) {
+        const ColumnInfo& column = part->columns[version];
+        before_.push_back({&column, objects[i], column.get(objects[i])});
+      }
+      if (part->base) objects = bases_of(*part, objects);
+    }
+  }
+  void restore() const {
+    for (const Version& each : before_) each.column->set(each.object, each.value);
+  }
+
+ private:
+  struct Version {
+    const ColumnInfo* column;
+    void* object;
+    db::Param value;
+  };
+  std::vector<Version> before_;
+};
+
+void update_parts(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                  std::span<const std::string_view> members, bool many) {
   scope.db->transaction([&](db::Transaction&) {
     if (!many) {
       update_own_row(scope, model, objects.first, members);
@@ -105,6 +131,19 @@ void update_extended(const ScopeData& scope, const ModelInfo& model, Objects obj
     }
     update_rows(scope, model.base(), bases_of(model, objects), members);
   });
+}
+
+}  // namespace
+
+void update_extended(const ScopeData& scope, const ModelInfo& model, Objects objects,
+                     std::span<const std::string_view> members, bool many) {
+  const Versions before(model, objects);
+  try {
+    update_parts(scope, model, objects, members, many);
+  } catch (...) {
+    before.restore();
+    throw;
+  }
 }
 
 bool remove_extended(const ScopeData& scope, const ModelInfo& model, Id id) {

@@ -36,8 +36,8 @@ void write_key(Sql& sql, const ScopeData& scope, const KeyPart& part, Key key) {
   for (const std::size_t column : unique_columns(*part.model, key)) {
     sql << (first ? " WHERE " : " AND ");
     first = false;
-    sql.column(root, column_name_at(*part.model, column)) << " = ";
-    sql.bind(part.model->columns[column].get(part.object));
+    write_equals(sql, root, column_name_at(*part.model, column),
+                 part.model->columns[column].get(part.object));
   }
   write_tenant_condition(sql, root, *part.model, writing(scope));
 }
@@ -154,6 +154,7 @@ bool insert_new_extended(const ScopeData& scope, const ModelInfo& model, void* o
   check_new_extended(scope, model, {object, 1, 0}, false);
   const ScopeData as_part = storing_part_of(scope, model);
   const KeyPart keyed = key_part(model, object, key);
+  refuse_absent_keys(*keyed.model, unique_columns(*keyed.model, key), keyed.object, "");
   const auto forget = [&] { model.columns[model.id].set(object, std::int64_t{0}); };
   try {
     scope.db->transaction([&](db::Transaction&) {
@@ -189,13 +190,20 @@ void upsert_extended(const ScopeData& scope, const ModelInfo& model, Objects obj
   std::vector<std::vector<Written>> keys(objects.count);
   for (std::size_t i = 0; i < objects.count; ++i) {
     const KeyPart part = key_part(model, objects[i], key);
+    refuse_absent_keys(keyed, columns, part.object,
+                       objects.count == 1 ? std::string() : fmt::format("[{}].", i));
     for (const std::size_t column : columns)
       keys[i].push_back({column, keyed.columns[column].get(part.object)});
   }
   refuse_same_keys(keyed, columns, keys);
-  scope.db->transaction([&](db::Transaction&) {
-    for (std::size_t i = 0; i < objects.count; ++i) upsert_one(scope, model, objects[i], key);
-  });
+  try {
+    scope.db->transaction([&](db::Transaction&) {
+      for (std::size_t i = 0; i < objects.count; ++i) upsert_one(scope, model, objects[i], key);
+    });
+  } catch (...) {
+    for (std::size_t i = 0; i < objects.count; ++i) model.columns[model.id].set(objects[i], std::int64_t{0});
+    throw;
+  }
 }
 
 }  // namespace mpf::orm::detail

@@ -51,9 +51,8 @@ void write_returning(Sql& sql, const ModelInfo& model) {
 /// " ON CONFLICT (…) DO UPDATE SET …": everything that update() would write, in rows of the same tenant.
 void write_upsert(Sql& sql, const ScopeData& scope, const ModelInfo& model,
                   const std::vector<std::size_t>& key) {
-  sql << " ON CONFLICT (";
-  write_names(sql, model, key);
-  sql << ") DO UPDATE SET ";
+  write_conflict_target(sql, model, key);
+  sql << " DO UPDATE SET ";
   bool first = true;
   const auto separate = [&] {
     if (!first) sql << ", ";
@@ -75,7 +74,7 @@ void write_upsert(Sql& sql, const ScopeData& scope, const ModelInfo& model,
     sql.name(column_name_at(model, key.front())) << " = excluded.";
     sql.name(column_name_at(model, key.front()));
   }
-  if (scope.unfiltered) return;
+  if (scope.left_out == LeftOut::everything || scope.left_out == LeftOut::writes) return;
   bool all = true;
   for (const std::size_t tenant : {model.site, model.provider}) {
     if (tenant == no_column || tenant == model.id) continue;
@@ -157,12 +156,12 @@ bool insert_new_own_row(const ScopeData& scope, const ModelInfo& model, void* ob
   std::vector<FieldError> errors;
   const std::vector<Written> values = prepare_new(scope, model, object, "", errors);
   if (!errors.empty()) throw ValidationError(std::move(errors));
+  refuse_absent_keys(model, columns, object, "");
   Id id;
   recording(scope, model, [&](Recorder* recorder) {
     id = store(scope, model, values, object, [&](Sql& sql) {
-      sql << " ON CONFLICT (";
-      write_names(sql, model, columns);
-      sql << ") DO NOTHING";
+      write_conflict_target(sql, model, columns);
+      sql << " DO NOTHING";
     });
     if (id && recorder) recorder->added(std::vector{id.value});
   });
@@ -275,6 +274,7 @@ void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
   for (std::size_t i = 0; i < objects.count && errors.size() < 20; ++i) {
     const std::string prefix = objects.count == 1 ? std::string() : fmt::format("[{}].", i);
     rows.push_back(prepare_new(scope, model, objects[i], prefix, errors));
+    refuse_absent_keys(model, columns, objects[i], prefix);
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
   const RowsByKey by_key(model, columns, rows);
@@ -312,11 +312,22 @@ void upsert_rows(const ScopeData& scope, const ModelInfo& model, Objects objects
   for (std::size_t c = 0; c < model.columns.size(); ++c) {
     looked_at = looked_at || column_needs_check(scope, model, c);
   }
-  if (objects.count <= chunk && !looked_at && !model.change_log) return run(nullptr);
-  scope.db->transaction([&](db::Transaction&) {
-    check_references(scope, model, objects);
-    recording(scope, model, run);
-  });
+  // One statement is all or none by itself, unless a row of another tenant can be in the way of one of them.
+  const auto tells_tenant = [&](std::size_t column) {
+    return column == model.site || column == model.provider;
+  };
+  const bool has_tenant = model.site != no_column || model.provider != no_column;
+  const bool whole = objects.count == 1 || !has_tenant || std::ranges::any_of(columns, tells_tenant);
+  if (objects.count <= chunk && whole && !looked_at && !model.change_log) return run(nullptr);
+  try {
+    scope.db->transaction([&](db::Transaction&) {
+      check_references(scope, model, objects);
+      recording(scope, model, run);
+    });
+  } catch (...) {
+    for (std::size_t i = 0; i < objects.count; ++i) model.columns[model.id].set(objects[i], std::int64_t{0});
+    throw;
+  }
 }
 
 std::uint64_t insert_missing_rows(const ScopeData& scope, const ModelInfo& model, Objects objects, Key key) {
@@ -327,6 +338,7 @@ std::uint64_t insert_missing_rows(const ScopeData& scope, const ModelInfo& model
   rows.reserve(objects.count);
   for (std::size_t i = 0; i < objects.count && errors.size() < 20; ++i) {
     rows.push_back(prepare_new(scope, model, objects[i], fmt::format("[{}].", i), errors));
+    refuse_absent_keys(model, columns, objects[i], fmt::format("[{}].", i));
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
   std::vector<std::int64_t> added;
@@ -344,9 +356,8 @@ std::uint64_t insert_missing_rows(const ScopeData& scope, const ModelInfo& model
           write_values(sql, rows[i]);
           sql << ")";
         }
-        sql << " ON CONFLICT (";
-        write_names(sql, model, columns);
-        sql << ") DO NOTHING";
+        write_conflict_target(sql, model, columns);
+        sql << " DO NOTHING";
         write_returning(sql, model);
         scope.db->execute(std::move(sql).take(db::Access::write),
                           [&](const db::Row& row) { added.push_back(row.integer(0)); });

@@ -140,6 +140,16 @@ void QueryCore::remove_returning(const RowTarget& target) const {
 
 namespace {
 
+/// What rows keep, or the ORM sets by itself; the types of query.hpp don't let it come this far.
+void refuse_kept_column(const ModelInfo& model, std::size_t column) {
+  const bool kept = column == model.id || column == model.site || column == model.provider ||
+                    column == model.kind || model.columns[column].row_version;
+  if (!kept) return;
+  throw Error(ErrorKind::internal,
+              fmt::format("update(): {} is kept by every row: it cannot be set by a query",
+                          model.columns[column].spelled));
+}
+
 /// The row's update has effects of its own: times and versions.
 std::vector<NewValue> with_automatic_fields(const ModelInfo& model, const ScopeData& scope,
                                             std::span<const NewValue> values) {
@@ -175,16 +185,48 @@ std::uint64_t QueryCore::run_update(std::span<const NewValue> values, const RowT
 std::uint64_t QueryCore::update_own(std::span<const NewValue> values, const RowTarget* returning) const {
   std::vector<FieldError> errors;
   std::vector<std::pair<std::size_t, std::int64_t>> references;
+  std::vector<std::size_t> computed;
   for (const NewValue& value : values) {
     const auto* const literal = std::get_if<ValueNode>(&value.value->content);
     const std::size_t column = column_named(*model_, value.column);
-    if (!literal) continue;
+    refuse_kept_column(*model_, column);
+    if (!literal) {
+      if (model_->columns[column].target) computed.push_back(column);
+      continue;
+    }
     check_value(*model_, column, literal->value, "", errors);
     if (model_->columns[column].target && std::holds_alternative<std::int64_t>(literal->value)) {
       references.emplace_back(column, std::get<std::int64_t>(literal->value));
     }
   }
   if (!errors.empty()) throw ValidationError(std::move(errors));
+  if (!computed.empty()) {
+    // Where a computed reference leads is known when it is written: then it is looked at.
+    std::uint64_t rows = 0;
+    scope_.db->transaction([&](db::Transaction&) {
+      const std::vector<std::int64_t> found = ids(db::Access::write);
+      if (found.empty()) return;
+      rows = only(found).write_values(values, references, returning);
+      for (const std::size_t column : computed) refuse_bad_references(column, found);
+    });
+    return rows;
+  }
+  return write_values(values, references, returning);
+}
+
+void QueryCore::refuse_bad_references(std::size_t column, std::span<const std::int64_t> rows) const {
+  Sql sql(scope_);
+  const QueryCore written = QueryCore(scope_, *model_).with_retired().only(rows);
+  Renderer(sql, written).bad_references(model_->table.columns[column].name, model_->columns[column].target());
+  std::optional<Id> bad;
+  execute(*scope_.db, std::move(sql), db::Access::write, origin_,
+          [&](const db::Row& row) { bad = Id(row.integer(0)); });
+  if (bad) throw_bad_reference(*model_, column, *bad, "");
+}
+
+std::uint64_t QueryCore::write_values(std::span<const NewValue> values,
+                                      std::span<const std::pair<std::size_t, std::int64_t>> references,
+                                      const RowTarget* returning) const {
   const auto all = with_automatic_fields(*model_, scope_, values);
   const auto run = [&] {
     return recording_rows(*this, false, [&](const QueryCore& rows) {

@@ -364,6 +364,24 @@ void Renderer::update(std::span<const NewValue> values, bool returning) {
   if (returning) write_returning();
 }
 
+void Renderer::bad_references(std::string_view column, const ModelInfo& target) {
+  changing_ = true;
+  const Sql::Alias referred = sql_.new_alias();
+  sql_ << "SELECT ";
+  sql_.column(root_, column) << " FROM ";
+  sql_.name(model_.table.name) << " ";
+  sql_.alias(root_);
+  write_target_rows();
+  sql_ << " AND ";
+  sql_.column(root_, column) << " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ";
+  sql_.name(target.table.name) << " ";
+  sql_.alias(referred) << " WHERE ";
+  sql_.column(referred, target.table.columns[target.id].name) << " = ";
+  sql_.column(root_, column);
+  write_reference_condition(sql_, referred, target, scope_, owner_columns(model_, root_));
+  sql_ << ") LIMIT 1";
+}
+
 void Renderer::rows_refusing(const ModelInfo& target, std::int64_t id) {
   changing_ = true;
   const Sql::Alias referred = sql_.new_alias();

@@ -61,6 +61,8 @@ class Renderer {
   void update(std::span<const NewValue> values, bool returning);
   /// SELECT 1 for the first row that must not get the reference.
   void rows_refusing(const ModelInfo& target, std::int64_t id);
+  /// SELECT of the first reference of the rows that leads to a row it may not.
+  void bad_references(std::string_view column, const ModelInfo& target);
   /// SELECT of the rows of each parent, limit and offset counting for each by itself; the parent's id is the
   /// last column.
   void select_of_each(const Partition& partition, std::span<const std::int64_t> parents,

@@ -84,11 +84,13 @@ bool find_row_by(const ScopeData& scope, const ModelInfo& model, const void* obj
   write_select(sql, model);
   bool first = true;
   const KeyPart part = key_part(model, object, key);
-  for (const std::size_t column : unique_columns(*part.model, key)) {
+  const std::vector<std::size_t> columns = unique_columns(*part.model, key);
+  refuse_absent_keys(*part.model, columns, part.object, "");
+  for (const std::size_t column : columns) {
     if (!first) sql << " AND ";
     first = false;
-    sql.column({root.number + part.depth}, column_name_at(*part.model, column)) << " = ";
-    sql.bind(part.model->columns[column].get(part.object));
+    write_equals(sql, {root.number + part.depth}, column_name_at(*part.model, column),
+                 part.model->columns[column].get(part.object));
   }
   write_tenant_condition(sql, root, model, scope);  // a retired row holds its place as any other
   return decode_one(scope, model, sql, into);
@@ -103,6 +105,13 @@ void take_tenant(const ModelInfo& from, const void* row, const ModelInfo& model,
   };
   take(model.site, from.site);
   take(model.provider, from.provider);
+}
+
+void on_end_of_transaction(db::Database& db, std::function<void()> committed,
+                           std::function<void()> rolled_back) {
+  db::Transaction* const open = db.current();
+  open->on_rollback(std::move(rolled_back));
+  open->on_commit(std::move(committed));
 }
 
 void lock_row(const ScopeData& scope, const ModelInfo& model, Id id, void* into) {
@@ -160,9 +169,10 @@ ScopeData provider_scope(db::Database& db, Id provider, const Clock& clock) {
   return secured({&db, &clock, ScopeKind::provider, Id(), provider});
 }
 
-ScopeData system_scope(db::Database& db, std::string_view reason, const Clock& clock) {
+ScopeData system_scope(db::Database& db, std::string_view reason, const Clock& clock,
+                       const std::source_location& origin) {
   if (reason.empty()) throw Error(ErrorKind::internal, "a SystemScope needs a reason");
-  log::debug("system scope: {}", reason);
+  log::debug("system scope: {} ({}:{})", reason, origin.file_name(), origin.line());
   return secured({&db, &clock, ScopeKind::system, Id(), Id()});
 }
 

@@ -76,7 +76,8 @@ void write_provider_condition(Sql& sql, Sql::Alias table, const ModelInfo& model
 }  // namespace
 
 void write_tenant_condition(Sql& sql, Sql::Alias table, const ModelInfo& model, const ScopeData& scope) {
-  if (scope.unfiltered) return;
+  if (scope.left_out == LeftOut::everything) return;
+  if (scope.left_out == (scope.writing ? LeftOut::writes : LeftOut::reads)) return;
   switch (scope.kind) {
     case ScopeKind::site:
       if (model.site != no_column) {
@@ -169,7 +170,9 @@ void write_tenant_match(Sql& sql, Sql::Alias table, const ModelInfo& target, con
 
 void write_reference_condition(Sql& sql, Sql::Alias table, const ModelInfo& target, const ScopeData& scope,
                                const OwnerRow& owner) {
+  if (scope.left_out == LeftOut::everything || scope.left_out == LeftOut::references) return;
   ScopeData reading = scope;
+  reading.left_out = LeftOut::nothing;
   reading.writing = false;  // a row of the system may be referred to, if not changed
   write_tenant_condition(sql, table, target, reading);
   // Within one site everything that the scope sees belongs together already.

@@ -8,6 +8,7 @@
 
 #include <mpf/base/error.hpp>
 
+#include "orm/ddl.hpp"
 #include "orm/values.hpp"
 
 namespace mpf::orm::detail {
@@ -134,6 +135,53 @@ void check_references(const ScopeData& scope, const ModelInfo& model, Objects ob
       const auto first = std::ranges::min_element(missing, {}, [](const auto& each) { return each.second; });
       throw_bad_reference(model, column, Id(first->first), fmt::format("[{}].", first->second));
     }
+  }
+}
+
+namespace {
+
+/// Of which unique index these are the columns.
+const Index& index_of(const ModelInfo& model, const std::vector<std::size_t>& key) {
+  const auto is_it = [&](const Index& index) {
+    return index.unique && !index.where && index.expressions.empty() &&
+           std::ranges::equal(index.columns, key, {}, {},
+                              [&](std::size_t column) { return column_name_at(model, column); });
+  };
+  return *std::ranges::find_if(model.table.indexes, is_it);
+}
+
+}  // namespace
+
+void write_equals(Sql& sql, Sql::Alias table, std::string_view column, const db::Param& value) {
+  sql.column(table, column);
+  if (std::holds_alternative<std::nullptr_t>(value)) {
+    sql << " IS NULL";
+  } else {
+    sql << " = ";
+    sql.bind(value);
+  }
+}
+
+void write_conflict_target(Sql& sql, const ModelInfo& model, const std::vector<std::size_t>& key) {
+  const Index& index = index_of(model, key);
+  sql << " ON CONFLICT (";
+  for (const std::size_t& column : key) {
+    if (&column != key.data()) sql << ", ";
+    sql << ddl::index_part(model.table, index, model.table.columns[column].name, sql.dialect());
+  }
+  sql << ")";
+}
+
+void refuse_absent_keys(const ModelInfo& model, const std::vector<std::size_t>& key, const void* object,
+                        std::string_view prefix) {
+  if (index_of(model, key).nulls_equal) return;
+  for (const std::size_t column : key) {
+    if (!std::holds_alternative<std::nullptr_t>(model.columns[column].get(object))) continue;
+    throw ValidationError(
+        std::string(prefix) + std::string(model.columns[column].member), "required",
+        fmt::format("is needed to tell which row of {} it is: rows without it are all different, unless "
+                    "their unique set is declared with orm::nulls_equal",
+                    model.table.name));
   }
 }
 

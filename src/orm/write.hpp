@@ -48,6 +48,17 @@ void check_references(const ScopeData& scope, const ModelInfo& model, Objects ob
 /// The columns of the unique set that these members name; its tenant column need not be named.
 std::vector<std::size_t> unique_columns(const ModelInfo& model, Key key);
 
+/// "<column> = <value>", or "<column> IS NULL" for an absent one.
+void write_equals(Sql& sql, Sql::Alias table, std::string_view column, const db::Param& value);
+
+/// " ON CONFLICT (…)" for the unique set that has these columns.
+void write_conflict_target(Sql& sql, const ModelInfo& model, const std::vector<std::size_t>& key);
+
+/// Where no row may be the one with the key of another: throws ValidationError for a key without one of its
+/// values, unless the unique set takes absent values for equal.
+void refuse_absent_keys(const ModelInfo& model, const std::vector<std::size_t>& key, const void* object,
+                        std::string_view prefix);
+
 std::size_t version_column(const ModelInfo& model);
 
 /// Whether that column comes with a new row: all but generated ones, and ids that the database gives.

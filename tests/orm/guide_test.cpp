@@ -157,6 +157,18 @@ TEST_CASE("guide: writes") {
       transaction.on_commit([&] { told = true; });  // never for what was rolled back
     });
     // [/transaction]
+    Tag serial{.name = "serial"};
+    int named = 0;
+    // [keep]
+    scope.transaction(orm::keep(serial, named),
+                      [&] {
+                        scope.insert(serial);
+                        ++named;
+                      },
+                      {.isolation = db::Isolation::serializable, .retries = 5});
+    // [/keep]
+    CHECK(serial.id);
+    CHECK(named == 1);
     CHECK(told);
 
     const std::string body = R"({"title":" ","likes":1000000})";

@@ -14,16 +14,17 @@ class AnyModel {
   template <Model T>
   static AnyModel of() {
     return AnyModel(
-        &detail::model_info<T>(), [] { return std::shared_ptr<void>(std::make_shared<T>()); },
+        &detail::model_info<T>, [] { return std::shared_ptr<void>(std::make_shared<T>()); },
         has_relations<T>);
   }
 
   /// "Article"
-  std::string_view name() const noexcept { return info_->type_name; }
-  const Table& table() const noexcept { return info_->table; }
+  std::string_view name() const noexcept { return info().type_name; }
+  const Table& table() const noexcept { return info().table; }
 
   /// For the ORM's own parts.
-  const detail::ModelInfo& info() const noexcept { return *info_; }
+  const detail::ModelInfo& info() const noexcept { return info_(); }
+  detail::ModelGetter getter() const noexcept { return info_; }
   /// A row as its struct makes it.
   std::shared_ptr<void> make() const { return make_(); }
   /// Whether it has sets of rows of other models (relation.hpp).
@@ -31,15 +32,14 @@ class AnyModel {
 
  private:
   using Make = std::shared_ptr<void> (*)();
-  AnyModel(const detail::ModelInfo* model, Make maker, bool sets)
-      : info_(model), make_(maker), has_sets_(sets) {}
+  AnyModel(detail::ModelGetter model, Make maker, bool sets) : info_(model), make_(maker), has_sets_(sets) {}
 
   template <class T>
   static constexpr bool has_relations =
       reflect::apply([]<class... Entry>(const Entry&...) { return (detail::is_relation<Entry> || ...); },
                      reflect::description_of<T>.others);
 
-  const detail::ModelInfo* info_;
+  detail::ModelGetter info_;
   Make make_;
   bool has_sets_;
 };

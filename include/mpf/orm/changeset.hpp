@@ -23,7 +23,6 @@
 ///         .required<&Article::title>()
 ///         .length<&Article::title>(3, 200)
 ///         .number<&Article::rank>(0, 10);
-///     scope.update(changes.row()) …                 // or, with errors of the database by field:
 ///     orm::apply(scope, changes);                   // inserts a new row, updates only what changed
 namespace mpf::orm {
 
@@ -58,9 +57,10 @@ consteval FormKind form_kind() {
   }
 }
 
-/// Whether the database's refusal is about fields of the model: adds their errors.
-bool explain_constraint(const ModelInfo& model, const db::ConstraintError& error, std::string_view prefix,
-                        std::vector<FieldError>& errors);
+/// Whether the database's refusal of that row is about fields of the model: adds their errors. May run
+/// statements, so the transaction that was refused must have ended.
+bool explain_constraint(const ScopeData& scope, const ModelInfo& model, const db::ConstraintError& error,
+                        const void* object, std::string_view prefix, std::vector<FieldError>& errors);
 /// Errors of a ValidationError of the ORM, below `prefix`.
 [[noreturn]] void throw_under(const ValidationError& error, std::string_view prefix);
 
@@ -73,13 +73,18 @@ bool fits_pattern(std::string_view text, std::string_view pattern);
 
 /// The changes of one row, new or stored. Errors are collected, one at most for each field and check, never
 /// thrown before the changes are applied. Belongs to one fiber at a time.
+///
+/// When a transaction or savepoint is rolled back, what apply() wrote in it counts as changed again, and a
+/// row that it inserted as new: the changes can be applied again, also by a transaction that runs again
+/// (TransactionOptions::retries). Copies are on their own: one that was made inside of the transaction is not
+/// taken back. What was moved from can only be assigned to.
 template <class T>
 class Changeset {
  public:
   /// For a new row.
   Changeset() = default;
   /// For a row that is stored already.
-  explicit Changeset(T stored) : row_(stored), before_(std::move(stored)) {}
+  explicit Changeset(T stored) : remembered_(std::move(stored)) {}
 
   /// Takes the values of these fields, and of no others, from a JSON object. Fields that it lacks keep their
   /// values. Throws ValidationError for text that is no JSON object.
@@ -98,7 +103,7 @@ class Changeset {
   /// A value from the program itself.
   template <auto Member>
   Changeset& set(member_type<Member> value) {
-    row_.*Member = std::move(value);
+    row().*Member = std::move(value);
     return *this;
   }
 
@@ -177,15 +182,18 @@ class Changeset {
     if (!errors_.empty()) throw ValidationError(errors_);
   }
 
-  bool is_new() const noexcept { return !before_; }
+  bool is_new() const noexcept { return !before(); }
   /// The members that differ from what is stored; all values of a new row count as new.
-  std::vector<std::string_view> changes() const { return changes_since(before_ ? *before_ : T{}, row_); }
+  std::vector<std::string_view> changes() const { return changes_since(before() ? *before() : T{}, row()); }
 
-  T& row() noexcept { return row_; }
-  const T& row() const noexcept { return row_; }
-  const std::optional<T>& before() const noexcept { return before_; }
-  /// What it is now is what is stored.
-  void settle() { before_ = row_; }
+  T& row() noexcept { return remembered_.row(); }
+  const T& row() const noexcept { return remembered_.row(); }
+  const std::optional<T>& before() const noexcept { return remembered_.before(); }
+  /// What it is now is what is stored: apply() does it.
+  void settle() { remembered_.before() = remembered_.row(); }
+
+  /// For the ORM's own parts.
+  const detail::Remembered<T>& remembered() const noexcept { return remembered_; }
 
  private:
   template <auto Member>
@@ -208,7 +216,7 @@ class Changeset {
     if (given == form.end()) return;
     if constexpr (detail::is_optional<Type>) {
       if (given->second.empty()) {
-        row_.*Member = std::nullopt;
+        row().*Member = std::nullopt;
         return;
       }
     }
@@ -218,7 +226,7 @@ class Changeset {
   template <auto Member>
   void read(const std::string& json) {
     try {
-      row_.*Member = from_json<member_type<Member>>(json);
+      row().*Member = from_json<member_type<Member>>(json);
     } catch (const ValidationError& error) {
       for (const FieldError& each : error.fields()) {
         std::string path(name_of<Member>());
@@ -241,7 +249,7 @@ class Changeset {
   template <auto Member>
   void require() {
     if (failed<Member>()) return;
-    const auto& value = row_.*Member;
+    const auto& value = row().*Member;
     using Type = member_type<Member>;
     bool there = true;
     if constexpr (detail::is_optional<Type>) there = value.has_value();
@@ -268,16 +276,15 @@ class Changeset {
     if (failed<Member>()) return *this;
     std::optional<std::pair<std::string, std::string>> found;
     if constexpr (detail::is_optional<member_type<Member>>) {
-      if (row_.*Member) found = check(*(row_.*Member));
+      if (row().*Member) found = check(*(row().*Member));
     } else {
-      found = check(row_.*Member);
+      found = check(row().*Member);
     }
     if (found) error(std::string(name_of<Member>()), std::move(found->first), std::move(found->second));
     return *this;
   }
 
-  T row_{};
-  std::optional<T> before_;
+  detail::Remembered<T> remembered_;
   std::vector<FieldError> errors_;
 };
 
@@ -289,6 +296,7 @@ template <class T, detail::ScopeKind kind>
 bool apply(const detail::BasicScope<kind>& scope, Changeset<T>& changes) {
   changes.require_valid();
   bool written = true;
+  T kept = changes.remembered().kept();
   try {
     scope.transaction([&] {
       if (changes.is_new()) {
@@ -298,12 +306,16 @@ bool apply(const detail::BasicScope<kind>& scope, Changeset<T>& changes) {
       }
     });
   } catch (const db::ConstraintError& error) {
+    changes.remembered().take_back(kept);
     std::vector<FieldError> errors;
-    if (changes.is_new()) changes.row().id = {};
-    if (!detail::explain_constraint(detail::model_info<T>(), error, "", errors)) throw;
+    if (!detail::explain_constraint(scope.data(), detail::model_info<T>(), error, &changes.row(), "", errors))
+      throw;
     throw ValidationError(std::move(errors));
+  } catch (...) {
+    changes.remembered().take_back(kept);
+    throw;
   }
-  changes.settle();
+  if (written) changes.remembered().written(scope.db(), std::move(kept));
   return written;
 }
 
@@ -314,6 +326,7 @@ void apply(const detail::BasicScope<kind>& scope, std::vector<Changeset<T>>& lis
   std::vector<FieldError> errors;
   std::vector<T> rows;
   std::vector<std::size_t> numbers;
+  std::vector<std::pair<std::size_t, T>> updated;
   for (std::size_t i = 0; i < list.size(); ++i) {
     for (FieldError error : list[i].errors()) {
       const std::string path = "[" + std::to_string(i) + "]";
@@ -334,44 +347,46 @@ void apply(const detail::BasicScope<kind>& scope, std::vector<Changeset<T>>& lis
       T row = list[i].row();
       const std::string prefix = "[" + std::to_string(i) + "].";
       try {
+        bool written = true;
         scope.transaction([&] {
           if (list[i].is_new()) {
             scope.insert(row);
           } else {
-            scope.update(row, *list[i].before());
+            written = scope.update(row, *list[i].before());
           }
         });
+        if (written && !list[i].is_new()) updated.emplace_back(i, std::move(row));
       } catch (const db::ConstraintError& error) {
-        if (!detail::explain_constraint(detail::model_info<T>(), error, prefix, errors)) throw;
+        if (!detail::explain_constraint(scope.data(), detail::model_info<T>(), error, &row, prefix, errors))
+          throw;
         throw ValidationError(std::move(errors));
       } catch (const ValidationError& error) {
         detail::throw_under(error, prefix);
       }
-      if (!list[i].is_new()) list[i].row() = std::move(row);
     }
   };
-  const std::vector<Changeset<T>> before = list;
-  try {
-    scope.transaction([&] {
-      bool refused = false;
-      try {
-        if (!rows.empty()) scope.transaction([&] { scope.insert_many(rows); });
-      } catch (const db::ConstraintError&) {
-        refused = true;
-      } catch (const ValidationError&) {
-        refused = true;  // its numbers are those of the new rows alone
-      }
-      one_by_one(refused);
-      if (refused) {
-        throw Error(ErrorKind::conflict, "rows that were refused together were not refused one by one");
-      }
-    });
-  } catch (...) {
-    list = before;
-    throw;
-  }
-  for (std::size_t i = 0; i < numbers.size(); ++i) list[numbers[i]].row() = std::move(rows[i]);
-  for (Changeset<T>& changes : list) changes.settle();
+  scope.transaction([&] {
+    bool refused = false;
+    try {
+      if (!rows.empty()) scope.transaction([&] { scope.insert_many(rows); });
+    } catch (const db::ConstraintError&) {
+      refused = true;
+    } catch (const ValidationError&) {
+      refused = true;  // its numbers are those of the new rows alone
+    }
+    one_by_one(refused);
+    if (refused) {
+      throw Error(ErrorKind::conflict, "rows that were refused together were not refused one by one");
+    }
+  });
+  // The list has only changed when all is written.
+  const auto settle = [&](Changeset<T>& changes, T& row) {
+    T kept = changes.remembered().kept();
+    changes.row() = std::move(row);
+    changes.remembered().written(scope.db(), std::move(kept));
+  };
+  for (std::size_t i = 0; i < numbers.size(); ++i) settle(list[numbers[i]], rows[i]);
+  for (auto& [number, row] : updated) settle(list[number], row);
 }
 
 }  // namespace mpf::orm

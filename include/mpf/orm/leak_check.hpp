@@ -37,14 +37,14 @@ namespace mpf::orm {
 ///
 /// std::logic_error, naming the model, for what cannot be walked: it has to refer to a model that is not
 /// among these, or has sets and was not named. What the database says to a row that cannot be made comes
-/// through.
+/// through, as does any error that is no refusal (denied, not found, conflict, invalid).
 class LeakCheck {
  public:
   LeakCheck(const SiteScope& mine, const SiteScope& theirs) : mine_(mine.data()), theirs_(theirs.data()) {}
 
-  /// For the test of this test: the conditions that keep tenants apart are left out.
-  LeakCheck& without_conditions() {
-    mine_.unfiltered = true;
+  /// For the test of this test: conditions that keep tenants apart are left out.
+  LeakCheck& without_conditions(detail::LeftOut which = detail::LeftOut::everything) {
+    mine_.left_out = which;
     return *this;
   }
 
@@ -70,14 +70,32 @@ class LeakCheck {
   struct Done {};
 
   std::vector<std::string> walk(std::vector<AnyModel> models, const std::vector<Named>& named);
+  /// Places rows into one object and tells whether theirs was among them.
+  struct Seen {
+    const detail::ModelInfo& model;
+    std::shared_ptr<void> row;
+    Id id;
+    bool found = false;
+    detail::RowTarget target();
+  };
+
   std::shared_ptr<void> sample(const AnyModel& model, const Rows& rows, const Values& given = {});
   std::shared_ptr<void> row_of(const detail::ScopeData& scope, const AnyModel& model, Id id) const;
   void make(const AnyModel& model, const detail::ScopeData& scope, Rows& rows);
   void expect(const detail::ModelInfo& model, std::string_view what, const std::function<bool()>& attempt);
   bool is_shared(const detail::ModelInfo& model) const;
   void probe(const AnyModel& model);
+  // leak_probes.cpp
+  bool shows(const AnyModel& model, const detail::QueryCore& query, Id id, bool stream = false) const;
+  std::shared_ptr<void> forged(const AnyModel& model, Id id);
   void probe_queries(const AnyModel& model, Id id);
-  void probe_writes(const AnyModel& model, Id id);
+  void probe_selections(const AnyModel& model, Id id);
+  void probe_updates(const AnyModel& model, Id id);
+  void probe_removals(const AnyModel& model, Id id);
+  void probe_rows_of_theirs(const AnyModel& model, Id id);
+  void probe_path(const AnyModel& model, const detail::ColumnInfo& reference, std::string_view column,
+                  Id other);
+
   void probe_references(const AnyModel& model);
   void probe_keys(const AnyModel& model, Id id);
 
@@ -119,6 +137,18 @@ class LeakCheck {
       };
       if constexpr (Way::linked) {
         using Links = typename Way::through;
+        T their_parent{};
+        detail::find_row(theirs_, model, rows_.at(&model), &their_parent);
+        const auto linked_by_them = [&] {
+          LinksOf<T, member>(theirs_, their_parent).add(other->second);
+          return LinksOf<T, member>(mine_, their_parent);
+        };
+        expect(model, "links of " + name + " are shown", [&] { return !linked_by_them().ids().empty(); });
+        expect(model, "links of " + name + " can be removed", [&] { return linked_by_them().clear() != 0; });
+        expect(model, "a link of " + name + " can be added to it", [&] {
+          const auto tag = own_rows_.find(&detail::model_info<Child>());
+          return tag != own_rows_.end() && LinksOf<T, member>(mine_, their_parent).add(tag->second) != 0;
+        });
         expect(model, "a link may lead to it by " + name,
                [&] { return LinksOf<T, member>(mine_, parent).add(other->second) != 0; });
         expect(model, "prefetch() of " + name + " shows it", [&] {
@@ -144,7 +174,7 @@ class LeakCheck {
   }
 
   static detail::ScopeData unfiltered(detail::ScopeData scope) {
-    scope.unfiltered = true;
+    scope.left_out = detail::LeftOut::everything;
     return scope;
   }
 

@@ -43,24 +43,36 @@ struct CheckWith<T, First, Second, Rest...>
     : CheckWith<T, First>, CheckWith<typename bare<member_type<First>>::model_type, Second, Rest...> {
   static constexpr bool value = true;
 };
+/// Whether the member is a field with one of these options.
+template <auto Member, class... Options>
+consteval bool field_has_any() {
+  if constexpr (Model<member_owner<Member>>) {
+    const auto has = []<class F>(const F&) {
+      return same_member<F::pointer, Member> && (F::template has<Options> || ...);
+    };
+    return reflect::apply([has](const auto&... field) { return (has(field) || ...); },
+                          fields_of<member_owner<Member>>());
+  } else {
+    return false;
+  }
+}
+template <auto Member>
+consteval bool is_id() {
+  if constexpr (Model<member_owner<Member>>) {
+    return same_member<Member, &member_owner<Member>::id>;
+  } else {
+    return false;
+  }
+}
 template <auto Member>
 struct CheckSet : std::true_type {
-  static constexpr bool writable = [] {
-    if constexpr (Model<member_owner<Member>>) {
-      using Owner = member_owner<Member>;
-      return reflect::apply(
-          [](const auto&... field) {
-            return !((same_member<std::decay_t<decltype(field)>::pointer, Member> &&
-                      (std::decay_t<decltype(field)>::template has<Tenant> ||
-                       std::decay_t<decltype(field)>::template has<ProviderTenant>)) ||
-                     ...) &&
-                   !same_member<Member, &Owner::id>;
-          },
-          fields_of<Owner>());
-    }
-    return true;
-  }();
-  static_assert(writable, "a row keeps its id and its tenant: this field cannot be updated");
+  static_assert(!is_id<Member>() && !field_has_any<Member, Tenant, ProviderTenant, ProviderOrSystem>(),
+                "a row keeps its id and its tenant: this field cannot be updated");
+  static_assert(!field_has_any<Member, RowVersion, RowKind>(),
+                "the version and the kind of a row are set by the ORM alone: this field cannot be updated");
+  static_assert(!field_has_any<Member, AutoNowAdd>(),
+                "auto_now_add says when a row was made, whatever is done to it later: this field cannot be "
+                "updated by a query; BasicScope::update_many<> sets what it names");
 };
 
 }  // namespace detail
@@ -192,6 +204,7 @@ class Query {
 
   std::optional<T> first(Origin origin = Origin::current()) const {
     std::optional<T> row;
+    if (core_.limit() == 0) return row;
     core_.limit(1).at(origin).fetch(
         {&row, [](void* slot) -> void* { return &static_cast<std::optional<T>*>(slot)->emplace(); }});
     if (row) core_.at(origin).load_sets(&*row, 1, sizeof(T));

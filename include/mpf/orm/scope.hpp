@@ -11,6 +11,7 @@
 
 #include <mpf/orm/detail/core.hpp>
 #include <mpf/orm/detail/writes.hpp>
+#include <mpf/orm/keep.hpp>
 #include <mpf/orm/query.hpp>
 #include <mpf/orm/tracked.hpp>
 
@@ -185,11 +186,12 @@ class BasicScope {
     update_row(at(origin), model_info<T>(), &row, members);
     return true;
   }
-  /// The same for a row that remembers what it was.
+  /// The same for a row that remembers what it was, and what of it is stored for good.
   template <class T>
   bool update(Tracked<T>& row, Origin origin = Origin::current()) const {
+    T kept = row.remembered().kept();
     if (!update(row.row(), row.before(), origin)) return false;
-    row.settle();
+    row.remembered().written(*data_.db, std::move(kept));
     return true;
   }
 
@@ -237,6 +239,11 @@ class BasicScope {
   }
 
   /// Runs fn() or fn(db::Transaction&) in a transaction, or a savepoint of the open one.
+  ///
+  /// Plain rows know nothing of transactions: one that was written in a transaction which is rolled back
+  /// keeps the id and version that it got there, and insert() and update() refuse it. Where fn may run again
+  /// (`retries`), or the program goes on after the failure, either fn makes or reads its rows itself, or they
+  /// are Tracked or in a Changeset, which notice, or they are named by keep().
   template <class Fn>
   auto transaction(Fn&& fn, db::TransactionOptions options = {},
                    const std::source_location& origin = std::source_location::current()) const {
@@ -244,6 +251,27 @@ class BasicScope {
       return data_.db->transaction(fn, options, origin);
     } else {
       return data_.db->transaction([&](db::Transaction&) { return fn(); }, options, origin);
+    }
+  }
+
+  /// The same; when it is rolled back, and before fn runs again, the objects are what they were: keep().
+  template <class... Objects, class Fn>
+  auto transaction(const Kept<Objects...>& kept, Fn&& fn, db::TransactionOptions options = {},
+                   const std::source_location& origin = std::source_location::current()) const {
+    bool again = false;
+    const auto body = [&](db::Transaction& open) {
+      if (std::exchange(again, true)) kept.restore();
+      if constexpr (std::is_invocable_v<Fn&, db::Transaction&>) {
+        return fn(open);
+      } else {
+        return fn();
+      }
+    };
+    try {
+      return data_.db->transaction(body, options, origin);
+    } catch (...) {
+      kept.restore();
+      throw;
     }
   }
 
@@ -293,9 +321,11 @@ class ProviderScope : public detail::BasicScope<detail::ScopeKind::provider> {
 /// not refer to those of another tenant.
 class SystemScope : public detail::BasicScope<detail::ScopeKind::system> {
  public:
-  /// `reason` says why no tenant's scope does; it is logged. Error(internal) when it is empty.
-  SystemScope(db::Database& db, std::string_view reason, const Clock& clock = Clock::system())
-      : BasicScope(detail::system_scope(db, reason, clock)) {}
+  /// `reason` says why no tenant's scope does; it is logged, with the place. Error(internal) when it is
+  /// empty.
+  SystemScope(db::Database& db, std::string_view reason, const Clock& clock = Clock::system(),
+              const std::source_location& origin = std::source_location::current())
+      : BasicScope(detail::system_scope(db, reason, clock, origin)) {}
 };
 
 }  // namespace mpf::orm

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,29 @@ struct Country {
   std::string code;
   static constexpr auto model() {
     return mpf::orm::model<Country>("country", mpf::orm::field<&Country::code>());
+  }
+};
+
+struct Provider {
+  mpf::orm::Id id;
+  std::string name;
+  static constexpr auto model() {
+    return mpf::orm::model<Provider>("provider", mpf::orm::field<&Provider::id>(mpf::orm::provider_tenant),
+                                     mpf::orm::field<&Provider::name>());
+  }
+};
+
+struct Look {
+  mpf::orm::Id id;
+  std::optional<mpf::orm::Ref<Provider>> provider;
+  std::string kind;
+  mpf::Timestamp made_at;
+  std::int64_t version = 0;
+  static constexpr auto model() {
+    return mpf::orm::model<Look>("look", mpf::orm::field<&Look::provider>(mpf::orm::provider_or_system),
+                                 mpf::orm::field<&Look::kind>(mpf::orm::row_kind),
+                                 mpf::orm::field<&Look::made_at>(mpf::orm::auto_now_add),
+                                 mpf::orm::field<&Look::version>(mpf::orm::row_version));
   }
 };
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <mpf/base/id.hpp>
@@ -20,6 +21,15 @@
 namespace mpf::orm::detail {
 
 enum class ScopeKind : std::uint8_t { site, provider, system };
+
+/// Conditions that keep tenants apart and are left out: only for tests of tests that look for leaks.
+enum class LeftOut : std::uint8_t {
+  nothing,
+  everything,
+  reads,
+  writes,      ///< of changes: which rows they may touch
+  references,  ///< of joins, and of what a row may refer to
+};
 
 struct ScopeData {
   db::Database* db = nullptr;
@@ -34,7 +44,7 @@ struct ScopeData {
   /// Of the row that is stored as part of one of a model that extends it.
   std::string_view row_kind = {};
   std::source_location origin = {};  ///< of the verb that runs, for logs of statements
-  bool unfiltered = false;           ///< sees all tenants: only for tests of tests that look for leaks
+  LeftOut left_out = LeftOut::nothing;
 };
 
 struct Clause;
@@ -148,6 +158,12 @@ class QueryCore {
   QueryCore extended(Clause clause) const;
   std::uint64_t run_update(std::span<const NewValue> values, const RowTarget* returning) const;
   std::uint64_t update_own(std::span<const NewValue> values, const RowTarget* returning) const;
+  /// `references`: columns with the literal ids that they are to have.
+  std::uint64_t write_values(std::span<const NewValue> values,
+                             std::span<const std::pair<std::size_t, std::int64_t>> references,
+                             const RowTarget* returning) const;
+  /// Throws ValidationError when one of these rows refers to what it may not.
+  void refuse_bad_references(std::size_t column, std::span<const std::int64_t> rows) const;
   /// Of rows of a model that extends another, both parts.
   std::uint64_t update_extended(std::span<const NewValue> values, const RowTarget* returning) const;
   std::uint64_t remove_extended(const RowTarget* returning) const;
@@ -204,6 +220,7 @@ void check_same_scope(const QueryCore& left, const QueryCore& right);
 /// Check and log what scopes are made of; throw Error(internal).
 ScopeData site_scope(db::Database& db, Id site, Id provider, const Clock& clock);
 ScopeData provider_scope(db::Database& db, Id provider, const Clock& clock);
-ScopeData system_scope(db::Database& db, std::string_view reason, const Clock& clock);
+ScopeData system_scope(db::Database& db, std::string_view reason, const Clock& clock,
+                       const std::source_location& origin);
 
 }  // namespace mpf::orm::detail

@@ -1,0 +1,5 @@
+// expect: the version and the kind of a row are set by the ORM alone: this field cannot be updated
+// expect: &Look::version
+#include "models.hpp"
+
+void test(const mpf::orm::SystemScope& all) { all.query<Look>().update(mpf::orm::set<&Look::version>(7)); }
