@@ -24,6 +24,18 @@ namespace mpf::db::sqlite {
 
 namespace {
 
+/// A statement that kept its loop for longer goes off the loops next time.
+constexpr auto long_hold = std::chrono::milliseconds(2);
+
+/// Whether SQLite may have to see all rows before it gives the first one. Where the words stand does not
+/// matter: for a false alarm a statement that is new goes to another thread once.
+bool may_gather(std::string_view sql) {
+  constexpr std::string_view signs[] = {"ORDER BY", "GROUP BY", "DISTINCT", "UNION", "EXCEPT", "INTERSECT",
+                                        "count(",   "sum(",     "avg(",     "min(",  "max(",   "OVER"};
+  return std::ranges::any_of(signs,
+                             [&](std::string_view sign) { return sql.find(sign) != std::string_view::npos; });
+}
+
 /// Virtual machine steps between two looks at who else wants the loop; some tenths of a millisecond.
 constexpr int progress_steps = 8192;
 
@@ -107,7 +119,13 @@ void Connection::configure(Role role, const SqliteOptions& options) {
 int Connection::progress() noexcept {
   if (abort_) return abort_->load(std::memory_order_relaxed) ? 1 : 0;
   try {
-    fiber::yield();
+    if (fiber::in_fiber()) {
+      longest_hold_ = std::max(longest_hold_, std::chrono::steady_clock::now() - held_since_);
+      fiber::yield();
+      held_since_ = std::chrono::steady_clock::now();
+    } else {
+      fiber::checkpoint();  // of the fiber for which a thread works
+    }
     return 0;
   } catch (...) {  // told again once SQLite has returned
     stopped_by_ = std::current_exception();
@@ -157,10 +175,10 @@ Connection::Prepared Connection::compile(std::string_view sql, bool kept, std::s
   return prepared;
 }
 
-sqlite3_stmt* Connection::prepare(std::string_view sql) {
+Connection::Cached& Connection::prepare(std::string_view sql) {
   if (const auto found = by_sql_.find(sql); found != by_sql_.end()) {
     cache_.splice(cache_.begin(), cache_, found->second);
-    return found->second->statement.get();
+    return *found->second;
   }
   std::string_view rest;
   Prepared statement = compile(sql, true, &rest);
@@ -173,14 +191,38 @@ sqlite3_stmt* Connection::prepare(std::string_view sql) {
     by_sql_.erase(cache_.back().sql);
     cache_.pop_back();
   }
-  cache_.push_front({std::string(sql), std::move(statement)});
+  cache_.push_front({std::string(sql), std::move(statement), may_gather(sql) ? Pace::unknown : Pace::quick});
   try {
     by_sql_.emplace(cache_.front().sql, cache_.begin());
   } catch (...) {
     cache_.pop_front();
     throw;
   }
-  return cache_.front().statement.get();
+  return cache_.front();
+}
+
+int Connection::start(Cached& cached) {
+  sqlite3_stmt* const prepared = cached.statement.get();
+  if (abort_ || !fiber::in_fiber()) return sqlite3_step(prepared);
+  const auto began = std::chrono::steady_clock::now();
+  held_since_ = began;
+  longest_hold_ = {};
+  int code = SQLITE_OK;
+  if (cached.pace == Pace::quick) {
+    code = sqlite3_step(prepared);
+    longest_hold_ = std::max(longest_hold_, std::chrono::steady_clock::now() - held_since_);
+  } else {
+    const auto quiet = fiber::wait_watch.set(nullptr);  // it is the database that is waited for
+    try {
+      code = fiber::offload([&] { return sqlite3_step(prepared); });
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unavailable) throw;
+      code = sqlite3_step(prepared);  // all threads are busy, with many more to come
+    }
+    longest_hold_ = std::chrono::steady_clock::now() - began;
+  }
+  cached.pace = longest_hold_ > long_hold ? Pace::slow : Pace::quick;
+  return code;
 }
 
 std::uint64_t Connection::run(const Statement& statement, const RowSink& on_row) {
@@ -189,7 +231,16 @@ std::uint64_t Connection::run(const Statement& statement, const RowSink& on_row)
                 fmt::format("a statement inside the row callback of another one in the same transaction: {}",
                             statement.sql));
   }
-  sqlite3_stmt* const prepared = prepare(statement.sql);
+  const auto most = static_cast<std::size_t>(sqlite3_limit(handle_.get(), SQLITE_LIMIT_VARIABLE_NUMBER, -1));
+  if (statement.params.size() > most) {
+    throw Error(
+        ErrorKind::too_large,
+        fmt::format("{} parameters of a statement, where SQLite takes {}: hand over a list as one array, "
+                    "or the work in portions: {:.200}",
+                    statement.params.size(), most, statement.sql));
+  }
+  Cached& cached = prepare(statement.sql);
+  sqlite3_stmt* const prepared = cached.statement.get();
   if (statement.access == Access::read && sqlite3_stmt_readonly(prepared) == 0) {
     throw Error(ErrorKind::internal,
                 fmt::format("this statement writes, so it needs Access::write: {}", statement.sql));
@@ -205,7 +256,7 @@ std::uint64_t Connection::run(const Statement& statement, const RowSink& on_row)
   }
   const auto before = sqlite3_total_changes64(handle_.get());
   SqliteRow row(prepared);
-  int code = sqlite3_step(prepared);
+  int code = start(cached);
   while (code == SQLITE_ROW) {
     if (on_row) on_row(row);
     code = sqlite3_step(prepared);

@@ -25,7 +25,9 @@ class Interrupted final {};
 /// One connection. Used by one fiber or thread at a time, on whatever thread that is.
 ///
 /// In a fiber long statements yield the loop and heed cancellation and deadline, from SQLite's callbacks.
-/// With an abort flag (on the writer's thread) they end with Interrupted once the flag is set.
+/// What SQLite does at one go, as sorting, has no such callback: a statement that may do that, and did not
+/// show last time that it takes no time, makes its first step on a thread off the loops. With an abort flag
+/// (on the writer's thread) they end with Interrupted once the flag is set.
 class Connection {
  public:
   enum class Role { reader, writer };
@@ -85,13 +87,18 @@ class Connection {
     void operator()(sqlite3_stmt* statement) const noexcept;
   };
   using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
+  /// How long a statement kept its loop from others when it last ran.
+  enum class Pace : std::uint8_t { unknown, quick, slow };
   struct Cached {
     std::string sql;
     Prepared statement;
+    Pace pace = Pace::unknown;
   };
 
   void configure(Role role, const SqliteOptions& options);
-  sqlite3_stmt* prepare(std::string_view sql);
+  Cached& prepare(std::string_view sql);
+  /// To the first row or the end; SQLite's code.
+  int start(Cached& cached);
   Prepared compile(std::string_view sql, bool kept, std::string_view* rest);
   void check(int code, std::string_view sql);
   [[noreturn]] void fail(int code, std::string_view sql);
@@ -109,6 +116,8 @@ class Connection {
   const std::atomic<bool>* abort_ = nullptr;
   std::exception_ptr stopped_by_;  ///< what a wait inside a callback threw
   std::chrono::steady_clock::time_point busy_since_;
+  std::chrono::steady_clock::time_point held_since_;     ///< the loop
+  std::chrono::steady_clock::duration longest_hold_{0};  ///< of the statement that runs
   bool busy_ = false;
   bool lost_ = false;
 };
