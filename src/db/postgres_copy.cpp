@@ -88,8 +88,7 @@ class CopyWriter final : public RowWriter {
           [&] { out_.append(reinterpret_cast<const char*>(value.data()), value.size()); });
   }
   void timestamp(Timestamp value) override {
-    fixed({oid::timestamptz, oid::timestamp}, "a timestamp",
-          [&] { append<std::int64_t>(out_, value.micros() - epoch_micros); });
+    fixed({oid::timestamptz, oid::timestamp}, "a timestamp", [&] { append_timestamp(out_, value); });
   }
   void numeric(Numeric value) override {
     fixed({oid::numeric}, "a decimal number", [&] { append_numeric(out_, value); });

@@ -18,8 +18,12 @@ namespace mpf::db::postgres {
 using fiber::SteadyClock;
 
 namespace {
+// Beyond these libpq or the server breaks the connection, under everybody who shares it.
+constexpr std::size_t most_parameters = 65'535;
+constexpr std::size_t largest_message = (std::size_t{1} << 30) - (std::size_t{1} << 20);
+
 constexpr std::string_view no_memory_to_watch = "no memory to watch its socket";
-}
+}  // namespace
 
 Link::Link(fiber::Loop& loop, ConnectionHandle connection, std::shared_ptr<const PostgresOptions> options,
            std::string where)
@@ -125,12 +129,26 @@ CachedStatement& Link::ready(std::string_view sql, const std::vector<Param>& par
     throw SqlError("08P01", fmt::format("{} values for the {} parameters of: {}", params.size(),
                                         statement.parsed.parameters, sql));
   }
+  if (params.size() > most_parameters) {
+    throw Error(
+        ErrorKind::too_large,
+        fmt::format("{} parameters of a statement, where PostgreSQL takes {}: hand over a list as one "
+                    "array, or the work in portions: {}",
+                    params.size(), most_parameters, excerpt(sql)));
+  }
   values_.clear();
   lengths_.clear();
   for (const Param& each : params) {
     const std::size_t start = values_.size();
     append_value(values_, each);
     values_ += '\0';  // so that an empty value has a place
+    if (values_.size() + sql.size() > largest_message) {
+      values_ = {};
+      throw Error(
+          ErrorKind::too_large,
+          fmt::format("more than 1 GiB of values for one statement, which PostgreSQL does not take: {}",
+                      excerpt(sql)));
+    }
     lengths_.push_back(static_cast<int>(values_.size() - start - 1));
   }
   return statement;
@@ -398,7 +416,12 @@ void Link::finish_head() noexcept {
 bool Link::was_stale(const Request& request) const noexcept {
   if (!request.used || !request.result) return false;
   const std::string_view state = sqlstate_of(request.result.get());
-  if (state != sqlstate::stale_plan && state != sqlstate::no_such_statement) return false;
+  if (state == sqlstate::stale_plan) {  // also what the server does not support: told apart by who says it
+    const char* const by = PQresultErrorField(request.result.get(), PG_DIAG_SOURCE_FUNCTION);
+    if (!by || std::string_view(by) != "RevalidateCachedQuery") return false;
+  } else if (state != sqlstate::no_such_statement) {
+    return false;
+  }
   request.used->state = Variant::State::unprepared;
   return true;
 }

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 
 #include <fmt/core.h>
 
 #include <mpf/db/error.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/telemetry/log.hpp>
 
 #include "db/postgres_row.hpp"
 
@@ -229,13 +231,30 @@ std::uint64_t PostgresSession::stream(const Statement& statement, const RowSink&
     run("DECLARE " + name + " NO SCROLL CURSOR FOR " + parse_sql(statement.sql).text, statement.params);
   });
   const std::string fetch = fmt::format("FETCH FORWARD {} FROM {}", portion, name);
-  for (;;) {
+  std::exception_ptr thrown;  // by who gets the rows
+  while (!thrown) {
     Result rows;
     guarded([&] { rows = run(fetch, {}); });
-    show(rows, on_row);
+    try {
+      show(rows, on_row);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     if (PQntuples(rows.get()) < portion) break;
   }
-  guarded([&] { run("CLOSE " + name, {}); });
+  // An open cursor would keep the rest of the transaction from altering the table.
+  const auto close = [&] { guarded([&] { run("CLOSE " + name, {}); }); };
+  if (thrown) {
+    const fiber::ShieldScope shield;
+    try {
+      close();
+    } catch (const std::exception& error) {
+      log::debug("a cursor is not closed: {}", error.what());
+    }
+    --cursors_;
+    std::rethrow_exception(thrown);
+  }
+  close();
   --cursors_;
   return 0;
 }

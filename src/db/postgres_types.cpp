@@ -230,6 +230,25 @@ void append_array(std::string& to, const Array& value) {
   }
 }
 
+namespace {
+
+/// Since 2000, as PostgreSQL counts.
+std::int64_t server_micros(std::int64_t since_1970) {
+  std::int64_t micros = 0;
+  if (__builtin_sub_overflow(since_1970, epoch_micros, &micros)) {
+    throw Error(ErrorKind::invalid,
+                "a time is too early for PostgreSQL: timestamps are of the years 1 to 9999",
+                "A time is outside of the years 1 to 9999");
+  }
+  return micros;
+}
+
+}  // namespace
+
+void append_timestamp(std::string& to, Timestamp value) {
+  append<std::int64_t>(to, server_micros(value.micros()));
+}
+
 void append_range(std::string& to, const RangeValue& value) {
   constexpr int empty = 1, lower_inclusive = 2, upper_inclusive = 4, no_lower = 8, no_upper = 16;
   if (value.empty) {
@@ -246,7 +265,7 @@ void append_range(std::string& to, const RangeValue& value) {
       append<std::int32_t>(to, static_cast<std::int32_t>(*bound) - epoch_days);
     } else {
       append<std::int32_t>(to, 8);
-      append<std::int64_t>(to, value.type == ElementType::timestamp ? *bound - epoch_micros : *bound);
+      append<std::int64_t>(to, value.type == ElementType::timestamp ? server_micros(*bound) : *bound);
     }
   }
 }
@@ -260,7 +279,7 @@ void append_value(std::string& to, const Param& value) {
     void operator()(double v) { append<std::int64_t>(out, std::bit_cast<std::int64_t>(v)); }
     void operator()(const std::string& v) { append_text(out, v); }
     void operator()(const Bytes& v) { out.append(reinterpret_cast<const char*>(v.data()), v.size()); }
-    void operator()(Timestamp v) { append<std::int64_t>(out, v.micros() - epoch_micros); }
+    void operator()(Timestamp v) { append_timestamp(out, v); }
     void operator()(Numeric v) { append_numeric(out, v); }
     void operator()(Date v) { append<std::int32_t>(out, v.days() - epoch_days); }
     void operator()(Microseconds v) { append_interval(out, v); }

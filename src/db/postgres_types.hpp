@@ -62,6 +62,8 @@ void append_numeric(std::string& to, Numeric value);
 void append_interval(std::string& to, Microseconds value);
 void append_network(std::string& to, const IpNetwork& value);
 void append_array(std::string& to, const Array& value);
+/// Error(invalid) for what is earlier than the server can count.
+void append_timestamp(std::string& to, Timestamp value);
 void append_range(std::string& to, const RangeValue& value);
 
 /// Gives numeric columns as coefficient at that scale; false when it does not fit exactly.

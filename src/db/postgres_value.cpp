@@ -191,13 +191,16 @@ std::span<const std::byte> Value::bytes() const {
   return {reinterpret_cast<const std::byte*>(data), size};
 }
 
+std::int64_t Value::server_time(std::int64_t micros) const {
+  constexpr auto limits = std::numeric_limits<std::int64_t>();
+  if (micros == limits.max() || micros == limits.min() || micros > limits.max() - epoch_micros) malformed();
+  return micros + epoch_micros;
+}
+
 Timestamp Value::timestamp() const {
   if (type != oid::timestamptz && type != oid::timestamp) wrong_type("a timestamp");
   require_size(8);
-  const auto micros = load<std::int64_t>(data);
-  constexpr auto limits = std::numeric_limits<std::int64_t>();
-  if (micros == limits.max() || micros == limits.min() || micros > limits.max() - epoch_micros) malformed();
-  return Timestamp(Microseconds(micros + epoch_micros));
+  return Timestamp(Microseconds(server_time(load<std::int64_t>(data))));
 }
 
 Numeric Value::numeric(int scale) const {
@@ -321,8 +324,12 @@ RangeValue Value::range(ElementType of) const {
     if ((length != 4 && length != 8) || data + size - at < length) malformed();
     const std::int64_t number = length == 4 ? load<std::int32_t>(at) : load<std::int64_t>(at);
     at += length;
-    if (of == ElementType::date) return number + epoch_days;
-    if (of == ElementType::timestamp) return number + epoch_micros;
+    if (of == ElementType::date) {
+      constexpr auto limits = std::numeric_limits<std::int32_t>();
+      if (number == limits.max() || number == limits.min()) malformed();  // infinity, which is no bound
+      return number + epoch_days;
+    }
+    if (of == ElementType::timestamp) return server_time(number);
     return number;
   };
   if ((flags & 8) == 0) range.lower = bound();

@@ -35,6 +35,8 @@ struct Value {
  private:
   [[noreturn]] void wrong_type(const char* wanted) const;
   [[noreturn]] void malformed() const;
+  /// Microseconds since 1970.
+  std::int64_t server_time(std::int64_t micros) const;
   void require_size(std::size_t wanted) const {
     if (size != wanted) malformed();
   }

@@ -162,6 +162,43 @@ TEST_CASE("postgres: a migration under prepared statements is noticed by none ou
   });
 }
 
+TEST_CASE("postgres: what the server does not support is a mistake each time, also within a transaction") {
+  fiber::run([] {
+    const ItemDatabase world(db::Dialect::postgres);
+    const auto wrong = read("SELECT name, count(*) FROM item GROUP BY name FOR UPDATE");
+    int tried = 0;
+    for (int i = 0; i < 4; ++i) {
+      CHECK_THROWS_AS(world.db.execute(wrong), db::SqlError);
+      CHECK_THROWS_AS(world.db.transaction(
+                          [&](db::Transaction&) {
+                            ++tried;
+                            world.db.execute(wrong);
+                          },
+                          {.retries = 3}),
+                      db::SqlError);
+    }
+    CHECK(tried == 4);
+  });
+}
+
+TEST_CASE("postgres: a stream that is left by an exception leaves nothing behind in its transaction") {
+  fiber::run([] {
+    const ItemDatabase world(db::Dialect::postgres);
+    world.db.execute(write("INSERT INTO item (name) SELECT i::text FROM generate_series(1, 5000) i"));
+    auto all = read("SELECT name FROM item");
+    all.stream = true;
+    world.db.transaction([&](db::Transaction&) {
+      for (int i = 0; i < 2; ++i) {
+        CHECK_THROWS_AS(world.db.execute(all, [](const db::Row&) { throw std::runtime_error("enough"); }),
+                        std::runtime_error);
+      }
+      CHECK(number(world.db, "SELECT count(*) FROM pg_cursors") == 0);
+      world.db.execute_script("ALTER TABLE item ADD COLUMN more text");
+    });
+    CHECK(world.count() == 5000);
+  });
+}
+
 TEST_CASE("postgres: the change counter moves with every commit of anybody, and not with reads") {
   fiber::run([] {
     const auto options = Postgres::shared().fresh();

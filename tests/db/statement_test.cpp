@@ -84,6 +84,38 @@ TEST_CASE("broken constraints tell which") {
   });
 }
 
+TEST_CASE("more parameters than the database takes are refused before anything is sent") {
+  on_each_database([](db::Dialect dialect) {
+    const ItemDatabase items(dialect);
+    const bool postgres = dialect == db::Dialect::postgres;
+    // On every connection that could be shared.
+    std::vector<fiber::Fiber<std::int64_t>> neighbours;
+    for (int i = 0; postgres && i < 4; ++i) {
+      neighbours.push_back(
+          fiber::spawn([&] { return number(items.db, "SELECT count(*) FROM (SELECT pg_sleep(0.3)) AS s"); }));
+    }
+    fiber::yield();
+    for (const std::size_t count : {std::size_t{32'767}, std::size_t{65'536}, std::size_t{200'000}}) {
+      if (postgres && count < 65'536) continue;
+      std::string sql = "SELECT count(*) FROM item WHERE id IN (?";
+      for (std::size_t i = 1; i < count; ++i) sql += ", ?";
+      const auto statement = read(sql + ")", std::vector<db::Param>(count, 1));
+      for (const bool in_transaction : {false, true}) {
+        const Error error = error_of([&] {
+          if (!in_transaction) items.db.execute(statement);
+          items.db.transaction([&](db::Transaction&) { items.db.execute(statement); });
+        });
+        CHECK(error.kind() == ErrorKind::too_large);
+        CHECK(mentions(error, std::to_string(count) + " parameters"));
+        CHECK(mentions(error, "one array"));
+      }
+      if (postgres) CHECK_THROWS_AS(items.db.execute_batch(std::vector{read("SELECT 1"), statement}), Error);
+    }
+    for (auto& each : neighbours) CHECK(each.get() == 1);
+    CHECK(number(items.db, "SELECT count(*) FROM item") == 0);
+  });
+}
+
 TEST_CASE("postgres: \"?\" stands for a parameter where no \"$1\" does, but not in quotes and comments") {
   fiber::run([] {
     const Opened world;

@@ -28,6 +28,9 @@ namespace mpf::db {
 enum class Access : std::uint8_t { read, write };
 
 /// SQL in the database's dialect, "?" standing for each parameter in turn ("$1", "$2"… on PostgreSQL).
+/// Error(too_large), before anything is sent, for more parameters than the database takes (65,535 on
+/// PostgreSQL, 32,766 on SQLite) or, on PostgreSQL, for more than 1 GiB of values: long lists go into one
+/// parameter, an Array.
 struct Statement {
   std::string sql;
   std::vector<Param> params;
