@@ -28,7 +28,7 @@ using fiber::SteadyClock;
 struct Notifications::Subscription::State {
   std::string channel;
   fiber::Channel<Notification> queue{1024};
-  std::atomic<bool> missed{false};  ///< the queue was full
+  bool missed = false;  ///< the queue was full; guarded by the hub
   std::weak_ptr<Hub> hub;
   fiber::Fiber<> worker;
 };
@@ -39,7 +39,7 @@ class Notifications::Hub : public std::enable_shared_from_this<Hub> {
   Hub(fiber::Runtime& runtime, const PostgresOptions& options)
       : runtime_(runtime),
         options_(options),
-        address_(options_),
+        address_(with_session(options_)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (wake_ < 0) throw Error(ErrorKind::unavailable, "no descriptor is left for notifications");
     thread_ = std::thread([this] { run(); });
@@ -101,6 +101,13 @@ class Notifications::Hub : public std::enable_shared_from_this<Hub> {
     signal();
   }
 
+  /// Called by the subscriber's fiber for each that it takes: what has been missed is told behind those that
+  /// wait, without anything new to come.
+  void tell_what_was_missed(Subscription::State& to) {
+    const std::scoped_lock lock(mutex_);
+    if (to.missed) tell_of_gap(to);
+  }
+
  private:
   struct Waiting {
     std::string channel;
@@ -127,13 +134,24 @@ class Notifications::Hub : public std::enable_shared_from_this<Hub> {
   }
 
   static void give(Subscription::State& to, const Notification& notification) {
-    if (to.missed) {
-      Notification gap{to.channel, {}, true};
-      if (!to.queue.try_push(gap)) return;
-      to.missed = false;
-    }
+    if (to.missed && !tell_of_gap(to)) return;
     Notification copy = notification;
     if (!to.queue.try_push(copy)) to.missed = true;
+  }
+
+  static bool tell_of_gap(Subscription::State& to) {
+    Notification gap{to.channel, {}, true};
+    to.missed = !to.queue.try_push(gap);
+    return !to.missed;
+  }
+
+  /// Behind a pooler of transactions each LISTEN would meet another session, and then nobody.
+  static const PostgresOptions& with_session(const PostgresOptions& options) {
+    if (!options.transaction_pooler) return options;
+    throw Error(
+        ErrorKind::configuration,
+        "notifications need a session of their own, which a transaction pooler does not give: open them "
+        "with the address of the server itself, and transaction_pooler false");
   }
 
   void tell_of_gaps() {
@@ -259,6 +277,7 @@ Notifications::Subscription Notifications::subscribe(std::string channel, Callba
       fiber::spawn(hub_->runtime(),
                    [raw = state.get(), callback = std::move(callback)] {
                      while (const auto notification = raw->queue.pop()) {
+                       if (const auto hub = raw->hub.lock()) hub->tell_what_was_missed(*raw);
                        try {
                          callback(*notification);
                        } catch (const std::exception& error) {

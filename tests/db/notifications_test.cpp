@@ -52,3 +52,52 @@ TEST_CASE("postgres: notifications come in order, at the commit, to who subscrib
     CHECK_THROWS_AS(deaf.subscribe("x", note), db::ConnectionLost);
   });
 }
+
+TEST_CASE("postgres: who falls behind is told of the gap without anything new, in its place") {
+  Postgres server;
+  fiber::run([&] {
+    const auto options = server.fresh();
+    const auto db = db::open_postgres(options);
+    db::Notifications hub(fiber::Loop::current()->runtime(), options);
+    fiber::Semaphore go(0);
+    std::string last;
+    fiber::Channel<int> gap_after(10);
+    int heard = 0;
+    const auto slow = hub.subscribe("many", [&](const db::Notification& n) {
+      if (heard == 0) go.acquire();
+      if (n.gap) gap_after.push(heard);
+      ++heard;
+    });
+    fiber::Channel<bool> all_sent(1);
+    int seen = 0;
+    const auto quick = hub.subscribe("many", [&](const db::Notification& n) {
+      if (!n.gap && ++seen && n.payload == "last") all_sent.push(true);
+    });
+    // More than wait for a subscriber, and slowly enough for the other one.
+    for (int portion = 0; portion < 8; ++portion) {
+      db->execute(
+          {"SELECT pg_notify('many', i::text) FROM generate_series(1, 250) i", {}, db::Access::write});
+      const fiber::DeadlineScope limit(30s);
+      while (seen < (portion + 1) * 250) fiber::yield();
+    }
+    db::Notifications::notify(*db, "many", "last");
+    all_sent.pop();
+    go.release();
+    const fiber::DeadlineScope limit(30s);
+    CHECK(gap_after.pop() == 1025);  // the one that it was at, and those that waited
+  });
+}
+
+TEST_CASE("postgres: notifications are refused where a pooler would swallow them") {
+  fiber::run([] {
+    auto options = Postgres::shared().fresh();
+    options.transaction_pooler = true;
+    try {
+      const db::Notifications hub(fiber::Loop::current()->runtime(), options);
+      FAIL("it listens to nothing");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::configuration);
+      CHECK(std::string(error.what()).find("address of the server itself") != std::string::npos);
+    }
+  });
+}

@@ -15,7 +15,8 @@ namespace mpf::db {
 struct Notification {
   std::string channel;
   std::string payload;  ///< at most 8000 bytes
-  /// The connection was lost and is there again: what was sent meanwhile has been missed. No payload.
+  /// Some have been missed: the connection was lost and is there again, or 1024 waited for this subscriber
+  /// and more came. Told in its place among the others, without waiting for the next one. No payload.
   bool gap = false;
 };
 
@@ -24,7 +25,9 @@ struct Notification {
 /// the gap. Thread-safe.
 class Notifications {
  public:
-  /// Callbacks run in fibers of that runtime, which must outlive this.
+  /// Callbacks run in fibers of that runtime, which must outlive this. Listening needs a session of its own:
+  /// Error(configuration) for options of a transaction_pooler, which would hear nothing; give the server's
+  /// own address, without it.
   Notifications(fiber::Runtime& runtime, PostgresOptions options);
   /// Waits for callbacks that run.
   ~Notifications();
