@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <regex>
+#include <utility>
 
 #include <mpf/base/text.hpp>
+#include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/wait_watch.hpp>
 #include <mpf/orm/ddl.hpp>
 
 #include "orm/ddl.hpp"
@@ -38,15 +41,31 @@ std::string form_as_json(std::string_view text, FormKind kind) {
 
 std::size_t text_length(std::string_view text) { return utf8_length(text); }
 
+namespace {
+
 bool fits_pattern(std::string_view text, std::string_view pattern) {
-  constexpr std::size_t longest = 10'000;  // the matcher recurses
-  if (text.size() > longest) return false;
   try {
-    const std::regex regex(pattern.begin(), pattern.end());
+    // Polynomial: libstdc++ then follows all ways at once, letter by letter, instead of one after the other
+    // by recursion for each letter.
+    const std::regex regex(pattern.begin(), pattern.end(),
+                           std::regex::ECMAScript | std::regex_constants::__polynomial);
     return std::regex_match(text.begin(), text.end(), regex);
   } catch (const std::regex_error& error) {
     throw Error(ErrorKind::internal, "the pattern '" + std::string(pattern) + "' is none: " + error.what());
   }
+}
+
+}  // namespace
+
+std::optional<std::pair<std::string, std::string>> pattern_defect(std::string_view text,
+                                                                  std::string_view pattern,
+                                                                  const std::string& message) {
+  constexpr std::size_t longest = 10'000;
+  if (text.size() > longest) return std::pair("max_length", "is longer than 10000 bytes");
+  // The depth of the pattern is what the matcher still recurses by, and fibers have small stacks.
+  const auto quiet = fiber::wait_watch.set(nullptr);
+  if (fiber::offload([&] { return fits_pattern(text, pattern); })) return std::nullopt;
+  return std::pair("format", message);
 }
 
 namespace {

@@ -96,6 +96,35 @@ TEST_CASE("validators") {
   CHECK_THROWS_AS(orm::Changeset<Article>().format<&Article::title>("["), Error);
 }
 
+TEST_CASE("whatever strangers send, a pattern takes neither the stack nor the loop") {
+  fiber::run([] {
+    struct Case {
+      std::string text;
+      std::string pattern;
+      std::string told;
+    };
+    const std::string most(10'000, 'a');
+    for (const Case& each : std::vector<Case>{
+             {most, "[a-z]+", ""},
+             {most, "(a|b)*", ""},
+             {most + "a", "[a-z]+", "title: max_length"},
+             {std::string(1'000'000, 'a'), "[a-z]+", "title: max_length"},
+             {most.substr(1) + "!", "[a-z]+", "title: format"},
+             {std::string(2'000, 'a') + "!", "(a+)+", "title: format"},
+             {std::string(2'000, 'a') + "!", "(a|aa)+", "title: format"},
+             {std::string(200, 'a'), "a{0,200}", ""},
+             {"x1", "[a-z]+[0-9]", ""},
+         }) {
+      CAPTURE(each.pattern);
+      CAPTURE(each.text.size());
+      orm::Changeset<Article> changes;
+      changes.row().title = each.text;
+      changes.format<&Article::title>(each.pattern);
+      CHECK(told(changes.errors()) == (each.told.empty() ? List{} : List{each.told}));
+    }
+  });
+}
+
 TEST_CASE("changes are applied; what the database refuses is told by field") {
   on_each_database([](db::Dialect dialect) {
     const Blog blog(dialect);
