@@ -1,6 +1,7 @@
 #include "db/sqlite_functions.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -190,6 +191,21 @@ void rank(sqlite3_context* context, Arguments values) {
   sqlite3_result_double(context, search_rank(query, search_words(text_of(values[0]))));
 }
 
+/// mpf_bytes(hexadecimal text), mpf_real(its 64 bits): what lists in JSON cannot hold exactly.
+void bytes_of(sqlite3_context* context, Arguments values) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  const std::string_view text = text_of(values[0]);
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    bytes += static_cast<char>(digit(text[i]) << 4 | digit(text[i + 1]));
+  }
+  sqlite3_result_blob64(context, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+}
+
+void real_of(sqlite3_context* context, Arguments values) {
+  sqlite3_result_double(context, std::bit_cast<double>(sqlite3_value_int64(values[0])));
+}
+
 }  // namespace
 
 int register_functions(sqlite3* handle) {
@@ -205,6 +221,8 @@ int register_functions(sqlite3* handle) {
       {"mpf_text_to_real", 1, call<text_to_real>},
       {"mpf_date_part", 2, call<date_part>},
       {"mpf_date_trunc", 2, call<date_trunc>},
+      {"mpf_bytes", 1, call<bytes_of>},
+      {"mpf_real", 1, call<real_of>},
       {"mpf_search", 2, call<search>},
       {"mpf_search_rank", 2, call<rank>},
   };

@@ -1,13 +1,15 @@
 #include "orm/ast.hpp"
 
-#include <cmath>
+#include <cstdint>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include <mpf/base/decimal.hpp>
 #include <mpf/base/error.hpp>
-#include <mpf/base/text.hpp>
 #include <mpf/base/unicode.hpp>
+
+#include "orm/value_defect.hpp"
 
 namespace mpf::orm::detail {
 
@@ -27,21 +29,24 @@ bool is_null_value(const NodePtr& node) {
 }
 
 void check_operand(const db::Param& value, const ColumnPath* path) {
-  const char* defect = nullptr;
-  if (const auto* const text = std::get_if<std::string>(&value)) {
-    defect = text_defect(*text);
-  } else if (const auto* const real = std::get_if<double>(&value)) {
-    if (std::isnan(*real)) defect = "not a number";
-  }
+  const auto defect = defect_of(value);
   if (!defect) return;
-  throw Error(ErrorKind::invalid,
-              fmt::format("a value to compare with {} is {}", path ? path->spelled : "an expression", defect),
-              fmt::format("A value to search for is {}", defect));
+  throw Error(
+      ErrorKind::invalid,
+      fmt::format("a value to compare with {} {}", path ? path->spelled : "an expression", defect->message),
+      fmt::format("A value to search for {}", defect->message));
 }
 
 void check_steps(const std::vector<JsonStep>& steps) {
   for (const JsonStep& step : steps) {
-    if (const auto* const key = std::get_if<std::string>(&step)) check_operand(*key, nullptr);
+    if (const auto* const key = std::get_if<std::string>(&step)) {
+      check_operand(*key, nullptr);
+    } else if (!std::in_range<std::int32_t>(std::get<std::int64_t>(step)) ||
+               std::get<std::int64_t>(step) < 0) {
+      fail(ErrorKind::invalid,
+           fmt::format("{} is no index of a JSON array: they are counted from 0, up to 2^31 - 1",
+                       std::get<std::int64_t>(step)));
+    }
   }
 }
 
@@ -59,12 +64,6 @@ NodePtr join(bool all, NodePtr left, NodePtr right) {
 }
 
 }  // namespace
-
-const char* text_defect(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return "text with a NUL character";
-  if (!is_valid_utf8(text)) return "no valid UTF-8";
-  return nullptr;
-}
 
 bool is_aggregate(Function function) noexcept {
   return function >= Function::count_rows && function <= Function::collect;
@@ -298,7 +297,7 @@ NodePtr range_node(NodePtr operand, RangeMatch match, NodePtr other) {
 }
 
 NodePtr json_contains_node(NodePtr document, std::vector<JsonStep> steps, std::string wanted) {
-  check_operand(wanted, nullptr);
+  check_operand(db::JsonText{wanted}, nullptr);
   check_steps(steps);
   return make(JsonContainsNode{std::move(document), std::move(steps), std::move(wanted)});
 }

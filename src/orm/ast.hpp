@@ -141,7 +141,4 @@ bool is_nullable(const Node& node);
 ColumnType type_of(const Node& node);
 bool is_aggregate(Function function) noexcept;
 
-/// Nothing for text that both databases take; otherwise what is wrong with it, for people.
-const char* text_defect(std::string_view text);
-
 }  // namespace mpf::orm::detail

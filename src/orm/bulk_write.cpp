@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -35,25 +35,24 @@ class ValueChecker final : public db::RowWriter {
   void integer(std::int64_t value) override {
     if (value <= 0 && column().references) refuse("required", "is required");
   }
-  void real(double value) override {
-    if (std::isnan(value)) refuse("number", "is not a number");
-  }
-  void text(std::string_view value) override {
-    if (auto defect = defect_of(column(), value)) refuse(defect->code, std::move(defect->message));
-  }
+  void real(double value) override { refuse(defect_of(value)); }
+  void text(std::string_view value) override { refuse(defect_of(column(), value)); }
   void bytes(std::span<const std::byte>) override {}
-  void timestamp(Timestamp) override {}
+  void timestamp(Timestamp value) override { refuse(defect_of(value)); }
   void numeric(db::Numeric) override {}
   void date(Date) override {}
   void duration(Microseconds) override {}
   void uuid(const Uuid&) override {}
-  void json(std::string_view) override {}
+  void json(std::string_view value) override { refuse(defect_of_json(value)); }
   void network(const IpNetwork&) override {}
-  void array(const db::Array&) override {}
-  void range(const db::RangeValue&) override {}
+  void array(const db::Array& value) override { refuse(defect_of(value)); }
+  void range(const db::RangeValue& value) override { refuse(defect_of(value)); }
 
  private:
   const Column& column() const { return model_.table.columns[column_]; }
+  void refuse(std::optional<Defect> defect) {
+    if (defect) refuse(defect->code, std::move(defect->message));
+  }
   void refuse(std::string code, std::string message) {
     errors_.push_back(
         {fmt::format("[{}].{}", row_, model_.columns[column_].member), std::move(code), std::move(message)});

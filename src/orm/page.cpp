@@ -12,6 +12,7 @@
 #include <mpf/base/text.hpp>
 
 #include "orm/render.hpp"
+#include "orm/value_defect.hpp"
 
 /// Pages by the values of the last row: however far, a page costs what the first one does.
 namespace mpf::orm::detail {
@@ -25,6 +26,36 @@ constexpr std::size_t longest_cursor = 16'384;
 [[noreturn]] void refuse() {
   fail(ErrorKind::invalid,
        "this cursor is not one that this list gave out, or was changed: begin again without one");
+}
+
+/// What is read of a term: decimals as text, which has all their digits whatever the scale of an expression.
+NodePtr key_value(const NodePtr& term) {
+  if (type_of(*term) != ColumnType::decimal) return term;
+  return call_node(Function::integer_to_text, {term}, ColumnType::text, is_nullable(*term));
+}
+
+/// "12.50" on PostgreSQL; SQLite gives the coefficient, and takes it back.
+std::optional<db::Numeric> parse_numeric(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  const std::size_t point = text.find('.');
+  std::string digits(text.substr(negative ? 1 : 0, point - (negative ? 1 : 0)));
+  const std::string_view behind = point == std::string_view::npos ? "" : text.substr(point + 1);
+  digits += behind;
+  std::uint64_t coefficient = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), coefficient);
+  constexpr std::uint64_t most = 999'999'999'999'999'999;
+  if (error != std::errc() || end != digits.data() + digits.size() || coefficient > most) return std::nullopt;
+  const auto value = static_cast<std::int64_t>(coefficient);
+  return db::Numeric{negative ? -value : value, static_cast<int>(behind.size())};
+}
+
+void require_pageable(std::span<const OrderBy> terms) {
+  for (const OrderBy& term : terms) {
+    const ColumnType type = type_of(*term.value);
+    if (type != ColumnType::json && type != ColumnType::array && type != ColumnType::range) continue;
+    throw Error(ErrorKind::internal,
+                "page() of rows ordered by JSON, an array or a range: order them by something within it");
+  }
 }
 
 db::Param key_of(const db::Row& row, std::size_t column, ColumnType type) {
@@ -50,9 +81,21 @@ db::Param key_of(const db::Row& row, std::size_t column, ColumnType type) {
       return row.duration(column);
     case ColumnType::uuid:
       return row.uuid(column);
-    default:
-      throw Error(ErrorKind::internal, "pages cannot be ordered by values of that type");
+    case ColumnType::network:
+      return row.network(column);
+    case ColumnType::bytes: {
+      const auto bytes = row.bytes(column);
+      return db::Bytes(bytes.begin(), bytes.end());
+    }
+    case ColumnType::decimal:
+      if (const auto number = parse_numeric(row.text(column))) return *number;
+      throw Error(ErrorKind::corrupt, "page() read a decimal number of more than 18 digits");
+    case ColumnType::json:
+    case ColumnType::array:
+    case ColumnType::range:
+      break;
   }
+  return nullptr;
 }
 
 struct KeyVisitor {
@@ -69,9 +112,14 @@ struct KeyVisitor {
     return fmt::format("m{}", value.count());
   }
   std::optional<std::string> operator()(const Uuid& value) const { return "u" + value.to_string(); }
-  std::optional<std::string> operator()(const auto&) const {
-    throw Error(ErrorKind::internal, "pages cannot be ordered by values of that type");
+  std::optional<std::string> operator()(db::Numeric value) const {
+    return fmt::format("n{}/{}", value.coefficient, value.scale);
   }
+  std::optional<std::string> operator()(const IpNetwork& value) const { return "w" + value.to_string(); }
+  std::optional<std::string> operator()(const db::Bytes& value) const {
+    return "x" + base64url_encode({reinterpret_cast<const char*>(value.data()), value.size()});
+  }
+  std::optional<std::string> operator()(const auto&) const { return std::nullopt; }  // require_pageable()
 };
 
 /// A letter for the type, and the value; nothing for an absent one.
@@ -125,9 +173,37 @@ db::Param parse_key(std::string_view text, ColumnType type) {
     case ColumnType::uuid:
       expect('u');
       return given(Uuid::parse(text));
-    default:
-      refuse();
+    case ColumnType::network:
+      expect('w');
+      return given(IpNetwork::parse(text));
+    case ColumnType::bytes: {
+      expect('x');
+      const auto bytes = base64url_decode(text);
+      if (!bytes) refuse();
+      const auto raw = std::as_bytes(std::span(*bytes));
+      return db::Bytes(raw.begin(), raw.end());
+    }
+    case ColumnType::decimal: {
+      expect('n');
+      if (text.empty()) refuse();
+      const std::size_t slash = std::min(text.find('/'), text.size() - 1);
+      std::int64_t coefficient = 0;
+      int scale = 0;
+      const char* const end = text.data() + text.size();
+      const auto whole = std::from_chars(text.data(), text.data() + slash, coefficient);
+      const auto rest = std::from_chars(text.data() + slash + 1, end, scale);
+      if (whole.ec != std::errc() || rest.ec != std::errc() || whole.ptr != text.data() + slash ||
+          rest.ptr != end || scale < 0 || scale > 18) {
+        refuse();
+      }
+      return db::Numeric{coefficient, scale};
+    }
+    case ColumnType::json:
+    case ColumnType::array:
+    case ColumnType::range:
+      break;
   }
+  refuse();
 }
 
 /// What a cursor belongs to: table and order.
@@ -243,6 +319,7 @@ PageCursors QueryCore::page(const PageRequest& request, const RowTarget& target)
   if (request.size == 0) fail(ErrorKind::internal, "page() of no rows");
   Sql unused(scope_);
   std::vector<OrderBy> terms = Renderer(unused, *this).total_order();
+  require_pageable(terms);
   const Seal seal{request.key, fingerprint(*this, terms)};
   std::vector<db::Param> keys;
   if (!request.cursor.empty()) keys = read_cursor(request.cursor, seal, terms);
@@ -253,7 +330,7 @@ PageCursors QueryCore::page(const PageRequest& request, const RowTarget& target)
   if (!keys.empty()) rows = rows.where(after(terms, keys));
 
   std::vector<NodePtr> values;
-  for (const OrderBy& term : terms) values.push_back(term.value);
+  for (const OrderBy& term : terms) values.push_back(key_value(term.value));
   std::vector<db::Param> first;
   std::vector<db::Param> last;
   std::size_t count = 0;

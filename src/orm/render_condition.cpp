@@ -1,9 +1,10 @@
 #include <algorithm>
+#include <bit>
 
 #include <mpf/base/error.hpp>
-#include <mpf/base/json_writer.hpp>
 
 #include "orm/render.hpp"
+#include "orm/value_list.hpp"
 
 /// Conditions in SQL.
 namespace mpf::orm::detail {
@@ -52,31 +53,6 @@ namespace {
 
 constexpr std::size_t most_listed = 64;
 
-/// A JSON array of the values; nothing where JSON cannot carry them exactly.
-std::optional<std::string> json_list(std::span<const db::Param> values) {
-  std::string text;
-  JsonWriter json(text);
-  json.begin_array();
-  for (const db::Param& value : values) {
-    if (const auto* const number = std::get_if<std::int64_t>(&value)) {
-      json.value(*number);
-    } else if (const auto* const string = std::get_if<std::string>(&value)) {
-      json.value(*string);
-    } else if (const auto* const time = std::get_if<Timestamp>(&value)) {
-      json.value(time->micros());
-    } else {
-      return std::nullopt;
-    }
-  }
-  json.end_array();
-  return text;
-}
-
-bool all_numbers(std::span<const db::Param> values) {
-  return std::ranges::all_of(
-      values, [](const db::Param& value) { return std::holds_alternative<std::int64_t>(value); });
-}
-
 }  // namespace
 
 void Renderer::write_in(const InNode& node, bool negated) {
@@ -87,30 +63,26 @@ void Renderer::write_in(const InNode& node, bool negated) {
   const bool absent_counts = negated && is_nullable(*node.operand);
   if (absent_counts) sql_ << "(";
   write_value(*node.operand);
-  const bool long_list = node.values.size() > most_listed;
-  if (long_list && !sql_.sqlite() && all_numbers(node.values)) {
+  // As one value: databases bound the number of parameters, and the statement's text stays the same for any
+  // number of values.
+  if (!sql_.sqlite()) {
     sql_ << (negated ? " <> ALL (" : " = ANY (");
-    sql_.bind(db::Array{ElementType::integer, node.values});
+    write_list(sql_, node.values);
     sql_ << ")";
-    if (absent_counts) write_absent_or({node.operand.get()});
-    return;
-  }
-  sql_ << (negated ? " NOT IN (" : " IN (");
-  // A long list as one value: databases bound the number of parameters, and the statement's text stays the
-  // same.
-  std::optional<std::string> list;
-  if (sql_.sqlite() && long_list) list = json_list(node.values);
-  if (list) {
-    sql_ << "SELECT value FROM json_each(";
-    sql_.bind(std::move(*list));
+  } else if (node.values.size() > most_listed) {
+    sql_ << (negated ? " NOT IN (" : " IN (");
+    write_list(sql_, node.values);
     sql_ << ")";
   } else {
-    for (const db::Param& value : node.values) {
-      if (&value != node.values.data()) sql_ << ", ";
-      sql_.bind(value);
+    // The last one again, so that there are few texts for lists of any length.
+    const std::size_t listed = std::bit_ceil(node.values.size());
+    sql_ << (negated ? " NOT IN (" : " IN (");
+    for (std::size_t i = 0; i < listed; ++i) {
+      if (i > 0) sql_ << ", ";
+      sql_.bind(node.values[std::min(i, node.values.size() - 1)]);
     }
+    sql_ << ")";
   }
-  sql_ << ")";
   if (absent_counts) write_absent_or({node.operand.get()});
 }
 

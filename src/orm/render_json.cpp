@@ -53,7 +53,11 @@ void Renderer::write_json(const JsonNode& node) {
                         text));
       return;
     case JsonType::real:
-      typed("number", fmt::format("CAST({} AS float8)", text));
+      // What a double holds; what is smaller than the smallest counts for 0, as it does where JSON is read.
+      typed("number",
+            fmt::format("CASE WHEN abs(CAST({0} AS numeric)) < 2.5e-324 THEN CAST(0 AS float8) WHEN "
+                        "abs(CAST({0} AS numeric)) < 1.797693134862315807e308 THEN CAST({0} AS float8) END",
+                        text));
       return;
     case JsonType::boolean:
       typed("boolean", fmt::format("CAST({} AS boolean)", text));

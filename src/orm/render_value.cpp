@@ -195,13 +195,28 @@ void Renderer::write_pairwise(const CallNode& call) {
     sql_ << ")";
     return;
   }
-  std::string so_far = sql_.capture([&] { write_value(*call.arguments[0]); });
-  for (std::size_t i = 1; i < call.arguments.size(); ++i) {
-    const std::string next = sql_.capture([&] { write_value(*call.arguments[i]); });
-    so_far =
-        fmt::format("coalesce({}({}, {}), {}, {})", greatest ? "max" : "min", so_far, next, so_far, next);
+  std::vector<std::string> values;
+  for (const NodePtr& argument : call.arguments) {
+    values.push_back(sql_.capture([&] { write_value(*argument); }));
   }
-  sql_ << so_far;
+  if (values.size() == 1) {  // of one value max() would be the aggregate
+    sql_ << values.front();
+    return;
+  }
+  sql_ << (greatest ? "max(" : "min(");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) sql_ << ", ";
+    if (!is_nullable(*call.arguments[i])) {
+      sql_ << values[i];
+      continue;
+    }
+    sql_ << "coalesce(" << values[i];  // or any of the others, which changes nothing
+    for (std::size_t other = 0; other < values.size(); ++other) {
+      if (other != i) sql_ << ", " << values[other];
+    }
+    sql_ << ")";
+  }
+  sql_ << ")";
 }
 
 void Renderer::write_call(const CallNode& call) {

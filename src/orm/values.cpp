@@ -1,7 +1,5 @@
 #include "orm/values.hpp"
 
-#include <cmath>
-
 #include <fmt/core.h>
 
 #include <mpf/base/text.hpp>
@@ -136,8 +134,8 @@ void check_value(const ModelInfo& model, std::size_t column, const db::Param& va
   };
   if (const auto* const text = std::get_if<std::string>(&value)) {
     if (auto defect = defect_of(described, *text)) refuse(defect->code, std::move(defect->message));
-  } else if (const auto* const real = std::get_if<double>(&value)) {
-    if (std::isnan(*real)) refuse("number", "is not a number");
+  } else if (auto defect = defect_of(value)) {
+    refuse(defect->code, std::move(defect->message));
   } else if (const auto* const id = std::get_if<std::int64_t>(&value)) {
     if (described.references && *id <= 0) refuse("required", "is required");
   }

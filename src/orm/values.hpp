@@ -9,6 +9,8 @@
 #include <mpf/base/error.hpp>
 #include <mpf/orm/detail/core.hpp>
 
+#include "orm/value_defect.hpp"
+
 /// What is checked of values before they are written.
 namespace mpf::orm::detail {
 
@@ -19,10 +21,6 @@ void check_value(const ModelInfo& model, std::size_t column, const db::Param& va
                  std::vector<FieldError>& errors);
 
 /// What is wrong with a text for that column; nothing for good ones.
-struct Defect {
-  const char* code = nullptr;
-  std::string message;
-};
 std::optional<Defect> defect_of(const Column& column, std::string_view text);
 
 /// The value as text: equal for equal values of one column.

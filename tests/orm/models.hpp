@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/ddl.hpp>
 #include <mpf/orm/scope.hpp>
 
@@ -130,8 +131,6 @@ inline std::vector<std::string> tables_sql(std::initializer_list<const orm::Tabl
   return statements;
 }
 
-/// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
-/// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
 /// Of what body throws.
 inline ErrorKind kind_of(const std::function<void()>& body) {
   try {
@@ -159,6 +158,17 @@ inline std::int64_t number_from(db::Database& db, const std::string& sql) {
   return value;
 }
 
+/// Runs test(dialect) in a fiber, once for each kind of database.
+template <class Test>
+void on_each_database(const Test& test) {
+  for (const db::Dialect dialect : databases()) {
+    CAPTURE(dialect);
+    fiber::run([&] { test(dialect); });
+  }
+}
+
+/// A database with these tables and two providers: the first with sites `acme` and `annex`, the second with
+/// `globex`; a user `ann` of acme, `bob` of globex. To be made in a fiber.
 struct World {
   FreshDatabase db;
   Provider first, second;

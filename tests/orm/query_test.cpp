@@ -13,8 +13,8 @@ using orm::desc;
 using orm::f;
 
 TEST_CASE("a row comes back as it was stored, whatever its types") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     Article stored = world.article(world.ann, "Größe \"one\" 'two' 🦊");
     stored.summary = "";
@@ -57,7 +57,7 @@ struct ThreeArticles : World {
   orm::SiteScope site = scope(acme);
   Article a, b, c;
 
-  ThreeArticles() {
+  explicit ThreeArticles(db::Dialect dialect) : World(dialect) {
     const auto add = [&](std::string title, std::optional<int> rank, std::int64_t reads) {
       Article made = article(ann, std::move(title));
       made.rank = rank;
@@ -80,8 +80,8 @@ struct ThreeArticles : World {
 }  // namespace
 
 TEST_CASE("conditions are two-valued: what is absent is unequal, and negation takes the rest") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto rank = f<&Article::rank>;
     CHECK(world.where(rank == 1) == Titles{"a"});
     CHECK(world.where(!(rank == 1)) == Titles{"b", "c"});
@@ -103,8 +103,8 @@ TEST_CASE("conditions are two-valued: what is absent is unequal, and negation ta
 }
 
 TEST_CASE("columns compare with columns and with what is computed from them") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     CHECK(world.where(f<&Article::reads> == f<&Article::rank> * 10) == Titles{"a", "b"});
     CHECK(world.where(f<&Article::reads> != f<&Article::rank> * 10) == Titles{"c"});
     CHECK(world.where(f<&Article::reads> + 5 > 20) == Titles{"b", "c"});
@@ -115,8 +115,8 @@ TEST_CASE("columns compare with columns and with what is computed from them") {
 }
 
 TEST_CASE("conditions lead over references, absent ones too") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto author = f<&Article::author, &User::email>;
     const auto editor = f<&Article::editor, &User::email>;
     CHECK(world.where(author == "ann@acme.test") == Titles{"a", "b", "c"});
@@ -134,8 +134,8 @@ TEST_CASE("conditions lead over references, absent ones too") {
 }
 
 TEST_CASE("with<> loads references, and reading others says what to add") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto plain = world.site.query<Article>().where(f<&Article::title> == "b").one();
     CHECK(!plain.author.loaded());
     CHECK_THROWS_WITH_AS((void)plain.author->name,
@@ -161,8 +161,8 @@ TEST_CASE("with<> loads references, and reading others says what to add") {
 }
 
 TEST_CASE("order, limit and offset; ids decide between equals") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto all = world.site.query<Article>();
     CHECK(titles(all.order_by(desc<&Article::title>).all()) == Titles{"c", "b", "a"});
     CHECK(titles(all.order_by(asc<&Article::rank>).all()) == Titles{"c", "a", "b"});
@@ -190,8 +190,8 @@ TEST_CASE("order, limit and offset; ids decide between equals") {
 }
 
 TEST_CASE("a query is a value: extending it leaves it as it was") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto all = world.site.query<Article>();
     const auto some = all.where(f<&Article::reads> > 10);
     const auto one = some.where(f<&Article::reads> > 20);
@@ -203,8 +203,8 @@ TEST_CASE("a query is a value: extending it leaves it as it was") {
 }
 
 TEST_CASE("projections take only the fields asked for, over references too") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto query = world.site.query<Article>().order_by(asc<&Article::title>);
     const auto pairs = query.select<&Article::title, &Article::rank>();
     REQUIRE(pairs.size() == 3);
@@ -217,8 +217,8 @@ TEST_CASE("projections take only the fields asked for, over references too") {
 }
 
 TEST_CASE("each() streams, with what was asked to be loaded") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     std::string seen;
     world.site.query<Article>()
         .with<&Article::editor>()
@@ -234,8 +234,8 @@ TEST_CASE("each() streams, with what was asked to be loaded") {
 }
 
 TEST_CASE("updates and deletes by query") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     const auto all = world.site.query<Article>();
     CHECK(all.where(f<&Article::title> == "a")
               .update(orm::set<&Article::reads>(f<&Article::reads> + 5), orm::set<&Article::summary>("new"),
@@ -258,8 +258,8 @@ TEST_CASE("updates and deletes by query") {
 }
 
 TEST_CASE("long lists and many conditions") {
-  fiber::run([] {
-    const ThreeArticles world;
+  on_each_database([](db::Dialect dialect) {
+    const ThreeArticles world(dialect);
     std::vector<std::int64_t> numbers(100'000);
     for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int64_t>(i) + 15;
     CHECK(world.where(f<&Article::reads>.in(numbers)) == Titles{"b", "c"});

@@ -117,15 +117,6 @@ struct Page {
   }
 };
 
-/// Runs test(dialect) in a fiber, once for each kind of database.
-template <class Test>
-void on_each_database(const Test& test) {
-  for (const db::Dialect dialect : databases()) {
-    CAPTURE(dialect);
-    fiber::run([&] { test(dialect); });
-  }
-}
-
 struct Blog : WorldWith<Post, Comment, Tag, Reading, orm::Link<&Post::tags>, orm::Link<&Post::related>,
                         Template, Page, orm::Change> {
   explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all)

@@ -24,8 +24,8 @@ std::int64_t rows_in(const World& world, const std::string& table) {
 }  // namespace
 
 TEST_CASE("scopes are of somebody") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     CHECK_THROWS_AS(orm::SiteScope(*world.db, orm::Id(), orm::Id(1)), Error);
     CHECK_THROWS_AS(orm::SiteScope(*world.db, orm::Id(1), orm::Id()), Error);
     CHECK_THROWS_AS(orm::ProviderScope(*world.db, orm::Id()), Error);
@@ -34,8 +34,8 @@ TEST_CASE("scopes are of somebody") {
 }
 
 TEST_CASE("insert fills in id, tenant, times and version") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const ManualClock clock(Timestamp(Microseconds(1'000'000)));
     const orm::SiteScope scope(*world.db, world.acme.id, world.first.id, clock);
     Article row = world.article(world.ann, "a");
@@ -56,8 +56,8 @@ TEST_CASE("insert fills in id, tenant, times and version") {
 }
 
 TEST_CASE("get and find") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     CHECK(scope.get<User>(world.ann.id).email == "ann@acme.test");
     CHECK(scope.find<User>(world.ann.id)->role == Role::member);
@@ -68,8 +68,8 @@ TEST_CASE("get and find") {
 }
 
 TEST_CASE("update writes all, or only the fields named") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     ManualClock clock(Timestamp(Microseconds(1'000'000)));
     const orm::SiteScope scope(*world.db, world.acme.id, world.first.id, clock);
     auto row = scope.insert(world.article(world.ann, "before"));
@@ -98,8 +98,8 @@ TEST_CASE("update writes all, or only the fields named") {
 }
 
 TEST_CASE("a row version refuses what is based on an older row") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     auto mine = scope.insert(world.article(world.ann, "a"));
     auto yours = mine;
@@ -114,8 +114,8 @@ TEST_CASE("a row version refuses what is based on an older row") {
 }
 
 TEST_CASE("insert_many is all or nothing, and gives ids in order") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     std::vector<Article> rows;
     for (int i = 0; i < 1234; ++i) rows.push_back(world.article(world.ann, std::to_string(i)));
@@ -139,8 +139,8 @@ TEST_CASE("insert_many is all or nothing, and gives ids in order") {
 }
 
 TEST_CASE("what the database refuses is told, with the columns") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     CHECK(kind_of([&] { scope.insert(User{.email = "ann@acme.test"}); }) == ErrorKind::conflict);
     CHECK(world.scope(world.globex).insert(User{.email = "ann@acme.test"}).id);  // unique in its site only
@@ -155,8 +155,8 @@ TEST_CASE("what the database refuses is told, with the columns") {
 }
 
 TEST_CASE("rows never refer to another tenant's, by whatever write") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     const auto system = world.system();
     const auto provider = world.scope(world.first);
@@ -213,8 +213,8 @@ TEST_CASE("rows never refer to another tenant's, by whatever write") {
 }
 
 TEST_CASE("rows stay with their tenant") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto acme = world.scope(world.acme);
     const auto globex = world.scope(world.globex);
     const auto system = world.system();
@@ -239,8 +239,8 @@ TEST_CASE("rows stay with their tenant") {
 }
 
 TEST_CASE("no operation of one tenant shows or changes a row of another") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto acme = world.scope(world.acme);
     const auto system = world.system();
     const Theme theme = system.insert(Theme{.provider = orm::Ref(world.second), .name = "foreign"});
@@ -317,8 +317,8 @@ TEST_CASE("no operation of one tenant shows or changes a row of another") {
 }
 
 TEST_CASE("models without tenant are for the system") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto system = world.system();
     const auto row = system.insert(Country{.code = "DE"});
     CHECK(system.get<Country>(row.id).code == "DE");
@@ -327,8 +327,8 @@ TEST_CASE("models without tenant are for the system") {
 }
 
 TEST_CASE("a scope's transaction holds what was written through any scope of the fiber") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     CHECK_THROWS_AS(scope.transaction([&] {
       scope.insert(world.article(world.ann, "a"));

@@ -57,8 +57,8 @@ std::uint64_t found(const orm::SiteScope& scope, const Condition& condition) {
 }  // namespace
 
 TEST_CASE("awkward text is stored, found and matched as what it is") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     const auto title = f<&Article::title>;
     for (const std::string& text : awkward) {
@@ -85,8 +85,8 @@ TEST_CASE("awkward text is stored, found and matched as what it is") {
 }
 
 TEST_CASE("wildcards in text that is looked for are letters like others") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     scope.insert(world.article(world.ann, "Banana"));
     const auto title = f<&Article::title>;
@@ -111,8 +111,8 @@ TEST_CASE("wildcards in text that is looked for are letters like others") {
 }
 
 TEST_CASE("text that is no UTF-8 or has a NUL is refused clearly, everywhere") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     auto good = scope.insert(world.article(world.ann, "good"));
     using namespace std::string_literals;
@@ -152,8 +152,8 @@ TEST_CASE("text that is no UTF-8 or has a NUL is refused clearly, everywhere") {
 }
 
 TEST_CASE("a mebibyte of text is stored and looked for") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     std::string large;
     while (large.size() < (1 << 20)) large += "%_🦊*[x]'";
@@ -173,8 +173,8 @@ TEST_CASE("a mebibyte of text is stored and looked for") {
 }
 
 TEST_CASE("length is counted in characters") {
-  fiber::run([] {
-    const World world;
+  on_each_database([](db::Dialect dialect) {
+    const World world(dialect);
     const auto scope = world.scope(world.acme);
     std::string foxes;
     for (int i = 0; i < 200; ++i) foxes += "🦊";

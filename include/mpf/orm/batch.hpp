@@ -86,7 +86,7 @@ class Batch {
   template <class T>
   Awaited<std::optional<T>> first(const Query<T>& query) {
     Awaited<std::optional<T>> awaited;
-    auto prepared = query.core().limit(query.core().limit() == 0 ? 0 : 1).prepared();
+    auto prepared = query.core().at_most_one().prepared();
     add(
         std::move(prepared.statement),
         [state = awaited.state_, loads = std::move(prepared.loads)](const db::Row& row) {

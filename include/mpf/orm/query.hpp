@@ -204,8 +204,7 @@ class Query {
 
   std::optional<T> first(Origin origin = Origin::current()) const {
     std::optional<T> row;
-    if (core_.limit() == 0) return row;
-    core_.limit(1).at(origin).fetch(
+    core_.at_most_one().at(origin).fetch(
         {&row, [](void* slot) -> void* { return &static_cast<std::optional<T>*>(slot)->emplace(); }});
     if (row) core_.at(origin).load_sets(&*row, 1, sizeof(T));
     return row;

@@ -120,7 +120,7 @@ class Operand {
   using Result = typename ConditionOn<Self>::type;
 
  public:
-  /// The value is one of these; none of an empty list.
+  /// The value is one of these, of which there may be any number; none of an empty list.
   template <std::ranges::input_range Range>
     requires(!std::is_convertible_v<const Range&, std::string_view>)
   Result in(const Range& values) const {
@@ -177,7 +177,8 @@ class Operand {
   Result like(std::string_view pattern) const { return match(Match::like, false, pattern); }
   Result ilike(std::string_view pattern) const { return match(Match::like, true, pattern); }
 
-  /// A place in a JSON document.
+  /// A place in a JSON document: keys of objects, indexes of arrays counted from 0; Error(invalid) for one
+  /// below 0 or beyond 2^31 - 1.
   template <class... Steps>
   auto json(const Steps&... steps) const {
     static_assert(check<CheckJson<Self, is_json_column<typename Self::value_type>()>>());

@@ -101,6 +101,8 @@ class QueryCore {
   /// Of rows that are equal in these values only the first ones, in the query's order.
   QueryCore first_per(std::vector<NodePtr> values, std::size_t rows) const;
   QueryCore limit(std::size_t rows) const;
+  /// The first row, unless the query's own limit takes none.
+  QueryCore at_most_one() const { return limit(limit_ == std::size_t{0} ? 0 : 1); }
   QueryCore offset(std::size_t rows) const;
   QueryCore lock(LockStrength strength, LockWait wait) const;
   QueryCore from_replica() const;
