@@ -8,6 +8,7 @@
 #include <mpf/auth/models.hpp>
 #include <mpf/base/error.hpp>
 #include <mpf/cache/epochs.hpp>
+#include <mpf/orm/change_log.hpp>
 #include <mpf/orm/row_security.hpp>
 #include <mpf/task/queue.hpp>
 #include <mpf/tenant/models.hpp>
@@ -99,6 +100,18 @@ std::vector<orm::AnyModel> typed_framework_models() {
   using orm::AnyModel;
   return {AnyModel::of<tenant::Provider>(), AnyModel::of<tenant::Site>(),   AnyModel::of<tenant::SiteHost>(),
           AnyModel::of<auth::User>(),       AnyModel::of<auth::Password>(), AnyModel::of<auth::Session>()};
+}
+
+void secure_change_log(Registrations& registrations) {
+  std::vector<const orm::detail::ModelInfo*> models;
+  for (const auto& model : registrations.typed_models) models.push_back(&model.info());
+  const auto security = orm::change_log_security(models);
+  if (!security) return;
+  for (auto& module : registrations.models) {
+    for (auto& table : module.tables) {
+      if (table.name == orm::table_of<orm::Change>().name) table.row_security = security;
+    }
+  }
 }
 
 http::ServerOptions server_options(const HttpSettings& settings) {

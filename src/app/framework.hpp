@@ -14,6 +14,7 @@
 namespace mpf::app {
 
 class Instance;
+struct Registrations;
 
 /// The configuration of all layers. `lenient`: without profiles if they cannot be read.
 config::Configuration load_configuration(const ApplicationOptions& options, const StartOptions& start,
@@ -23,6 +24,9 @@ config::Configuration load_configuration(const ApplicationOptions& options, cons
 std::vector<migrate::ModuleModels> framework_models(bool row_security);
 /// Those of these tables that are models.
 std::vector<orm::AnyModel> typed_framework_models();
+
+/// Puts the log of changes behind the wall where models are that have one: orm::change_log_security().
+void secure_change_log(Registrations& registrations);
 
 http::ServerOptions server_options(const HttpSettings& settings);
 

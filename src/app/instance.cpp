@@ -63,6 +63,7 @@ void Instance::configure(bool lenient) {
     Setup setup(*this, name);
     module->setup(setup);
   }
+  secure_change_log(registrations_);
   if (!lenient) configuration_->finish();
 }
 
@@ -129,8 +130,8 @@ void Instance::open() {
     options.replica_lag = own.replica_lag;
     options.replica_timeout = own.replica_timeout;
     db_ = db::open_postgres(std::move(options));
-    migrated_ = db_.get();
-    if (options_.row_security) db_ = orm::with_row_security(std::move(db_));
+    plain_db_ = db_.get();
+    if (auto role = wall()) db_ = orm::with_row_security(std::move(db_), {.role = std::move(*role)});
     return;
   }
   constexpr std::string_view sqlite = "sqlite:";
@@ -144,13 +145,36 @@ void Instance::open() {
                          .busy_timeout = own.busy_timeout,
                          .durability = own.durable ? db::SqliteOptions::Durability::full
                                                    : db::SqliteOptions::Durability::normal});
-  migrated_ = db_.get();
+  plain_db_ = db_.get();
+}
+
+std::optional<std::string> Instance::wall() const {
+  std::optional<std::string> role;
+  std::string of;
+  for (const auto& module : registrations_.models) {
+    for (const auto& table : module.tables) {
+      if (!table.row_security) continue;
+      if (role && *role != table.row_security->role) {
+        throw Error(
+            ErrorKind::configuration,
+            fmt::format("the models of {} and {} name different roles in row_security(), {} and {}: an "
+                        "application's scopes work as one",
+                        of, table.name, *role, table.row_security->role));
+      }
+      role = table.row_security->role;
+      of = table.name;
+    }
+  }
+  if (!role && (options_.row_security || settings<DatabaseSettings>().row_security)) {
+    role = orm::RowSecurityOptions().role;
+  }
+  return role;
 }
 
 std::filesystem::path Instance::data_folder() const { return settings<ApplicationSettings>().data_folder; }
 
 std::unique_ptr<migrate::Migrator> Instance::migrator() {
-  return std::make_unique<migrate::Migrator>(migrated_, registrations_.models, *clock_);
+  return std::make_unique<migrate::Migrator>(plain_db_, registrations_.models, *clock_);
 }
 
 void Instance::require_migrations() {
@@ -178,6 +202,11 @@ void Instance::prepare() {
   if (sites_) return;
   open();
   require_migrations();
+  if (auto role = wall()) {
+    std::vector<orm::Table> tables;
+    for (const auto& model : registrations_.typed_models) tables.push_back(model.table());
+    orm::let_scopes_in(*plain_db_, tables, {.role = std::move(*role)});
+  }
   const auto& cache_settings = settings<CacheSettings>();
   cache_ = std::make_unique<cache::Cache>(
       cache::CacheOptions{.max_bytes = static_cast<std::size_t>(cache_settings.max_mib) * 1024 * 1024,
@@ -261,7 +290,7 @@ void Instance::stop() noexcept {
   queue_.reset();
   storage_.reset();
   cache_.reset();
-  migrated_ = nullptr;
+  plain_db_ = nullptr;
   db_.reset();
   runtime_.reset();
   if (logger_) logger_->flush();

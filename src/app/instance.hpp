@@ -136,6 +136,8 @@ class Instance {
   void own_settings(std::string_view section);
   void start_runtime();
   void require_migrations();
+  /// The role of scopes behind row security; nothing where no model and no setting wants that.
+  std::optional<std::string> wall() const;
   void keep_clean();
   std::filesystem::path data_folder() const;
 
@@ -152,7 +154,7 @@ class Instance {
   telemetry::Metrics metrics_;
   std::unique_ptr<fiber::Runtime> runtime_;
   std::unique_ptr<db::Database> db_;
-  db::Database* migrated_ = nullptr;  ///< the same, without the wall: migrations see all rows
+  db::Database* plain_db_ = nullptr;  ///< the same, in front of the wall: for migrations
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<task::Queue> queue_;

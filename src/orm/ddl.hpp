@@ -90,8 +90,10 @@ std::vector<std::string> remove_index(const Table& table, const Index& index, db
 std::vector<std::string> create_all(const Table& table, db::Dialect dialect);
 
 /// Makes the role that scopes work as, unless the server has it, and lets the connected one become it
-/// (PostgreSQL, as the two below).
+/// (PostgreSQL, as those below).
 std::vector<std::string> make_role(const std::string& role);
+/// Rights for the role alone.
+std::vector<std::string> grant(const Table& table, const std::string& role);
 /// Rights for the role, and policies where the rows have a tenant; running it again does no harm.
 std::vector<std::string> secure(const Table& table, const RowSecurity& security);
 /// Takes all of it away again. The role stays: it may be used by other databases of the server.

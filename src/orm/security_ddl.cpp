@@ -23,15 +23,23 @@ struct Conditions {
 Conditions conditions_of(const RowSecurity& security) {
   if (security.site.empty() && security.provider.empty()) return {};
   std::string provider = "false";
-  if (!security.provider.empty()) {
-    provider = fmt::format("{} = {}", quote(security.provider), setting("provider"));
-  } else if (!security.site_table.empty()) {
-    provider =
+  std::string of_its_sites;
+  if (!security.site_table.empty()) {
+    of_its_sites =
         fmt::format("{} IN (SELECT {} FROM {} WHERE {} = {})", quote(security.site), quote(security.site_key),
                     quote(security.site_table), quote(security.site_provider), setting("provider"));
   }
-  const std::string site =
+  if (!security.provider.empty()) {
+    provider = fmt::format("{} = {}", quote(security.provider), setting("provider"));
+  } else if (!of_its_sites.empty()) {
+    provider = of_its_sites;
+  }
+  std::string site =
       security.site.empty() ? provider : fmt::format("{} = {}", quote(security.site), setting("site"));
+  if (!security.provider.empty() && !security.site_table.empty()) {  // rows name one of both
+    site += fmt::format(" OR ({} IS NULL AND {})", quote(security.site), provider);
+    provider += " OR " + of_its_sites;
+  }
   const auto whole = [&](const std::string& more) {
     return fmt::format(
         "CASE current_setting('mpf.scope', true) WHEN 'system' THEN true WHEN 'site' THEN {}{} WHEN "
@@ -68,12 +76,16 @@ std::vector<std::string> make_role(const std::string& role) {
       literal(role), quote(role))};
 }
 
+std::vector<std::string> grant(const Table& table, const std::string& role) {
+  std::vector<std::string> statements{
+      fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}", quote(table.name), quote(role))};
+  if (auto sql = for_sequence(table, "GRANT", "TO", role); !sql.empty()) statements.push_back(std::move(sql));
+  return statements;
+}
+
 std::vector<std::string> secure(const Table& table, const RowSecurity& security) {
   const std::string name = quote(table.name);
-  std::vector<std::string> statements;
-  statements.push_back(
-      fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}", name, quote(security.role)));
-  if (auto sql = for_sequence(table, "GRANT", "TO", security.role); !sql.empty()) statements.push_back(sql);
+  std::vector<std::string> statements = grant(table, security.role);
   const Conditions conditions = conditions_of(security);
   if (conditions.reads.empty()) return statements;
   statements.push_back(fmt::format("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", name));

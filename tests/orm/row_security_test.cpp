@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include <mpf/db/query_log.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/leak_check.hpp>
 
@@ -17,20 +21,23 @@ using namespace mpf::test;
 namespace {
 
 /// Tables behind the wall, with two sites of two providers.
-struct Walled {
+template <class... More>
+struct WalledWith {
   std::unique_ptr<db::Database> db;
   Provider first, second;
   Site acme, globex;
 
-  explicit Walled(const db::PostgresOptions& options = Postgres::shared().fresh())
+  explicit WalledWith(const db::PostgresOptions& options = Postgres::shared().fresh())
       : db(orm::with_row_security(db::open_postgres(options), {.role = "tenant_of_tests"})) {
     for (const orm::Table* table :
          {&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(), &orm::table_of<User>(),
-          &orm::table_of<Article>(), &orm::table_of<Template>(), &orm::table_of<Page>()}) {
+          &orm::table_of<Article>(), &orm::table_of<Template>(), &orm::table_of<Page>(),
+          &orm::table_of<More>()...}) {
       for (const auto& sql : orm::create_table_sql(*table, db->dialect())) db->execute_script(sql);
     }
     for (int again = 0; again < 2; ++again) {
-      for (const auto& sql : orm::row_security_sql<Provider, Site, Theme, User, Article, Template, Page>(
+      for (const auto& sql :
+           orm::row_security_sql<Provider, Site, Theme, User, Article, Template, Page, More...>(
                {.role = "tenant_of_tests"})) {
         db->execute_script(sql);
       }
@@ -43,6 +50,9 @@ struct Walled {
   }
   orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
 };
+using Walled = WalledWith<>;
+using WalledBlog =
+    WalledWith<Post, Comment, Tag, Reading, orm::Link<&Post::tags>, orm::Link<&Post::related>, orm::Change>;
 
 }  // namespace
 
@@ -164,5 +174,131 @@ TEST_CASE("elsewhere the wall is not there") {
     TempDir folder;
     const auto db = orm::with_row_security(db::open_sqlite({.file = folder / "x.db"}));
     CHECK(db->dialect() == db::Dialect::sqlite);
+  });
+}
+
+TEST_CASE("links and the log of changes stand behind the wall, and work there") {
+  fiber::run([] {
+    const WalledBlog world;
+    const auto acme = world.scope(world.acme);
+    const auto globex = world.scope(world.globex);
+    const orm::ProviderScope first(*world.db, world.first.id);
+    const orm::ProviderScope second(*world.db, world.second.id);
+    const orm::SystemScope all(*world.db, "a test looks");
+    const auto ann = acme.insert(User{.email = "ann@acme.test"});
+    Post post;
+    post.author = orm::Ref(ann);
+    post.slug = post.title = "first";
+    acme.insert(post);
+    const auto tag = acme.insert(Tag{.name = "essays"});
+    CHECK(orm::links_of<&Post::tags>(acme, post).add(tag.id) == 1);
+    const auto read = acme.query<Post>().prefetch<&Post::tags>().prefetch<&Post::readers>().one();
+    REQUIRE(read.tags.size() == 1);
+    CHECK(read.tags[0].name == "essays");
+    CHECK(acme.query<Tag>().prefetch<&Tag::posts>().one().posts.size() == 1);
+    post.title = "second";
+    acme.update<&Post::title>(post);
+    first.query<Post>().update(orm::set<&Post::likes>(3));
+
+    CHECK(orm::changes_of<Post>(acme, post.id).size() == 3);
+    CHECK(orm::changes_of<Post>(first, post.id).size() == 3);
+    CHECK(orm::changes_of<Post>(all, post.id).size() == 3);
+    CHECK(orm::changes_of<Post>(globex, post.id).empty());
+    CHECK(orm::changes_of<Post>(second, post.id).empty());
+    struct Look {
+      const char* table;
+      std::int64_t mine;
+    };
+    for (const Look& look : {Look{"orm_change", 3}, Look{"post_tags", 1}, Look{"post", 1}}) {
+      CAPTURE(look.table);
+      const std::string count = std::string("SELECT count(*) FROM ") + look.table;
+      CHECK(number_from(acme.db(), count) == look.mine);
+      CHECK(number_from(first.db(), count) == look.mine);
+      CHECK(number_from(all.db(), count) == look.mine);
+      CHECK(number_from(globex.db(), count) == 0);
+      CHECK(number_from(second.db(), count) == 0);
+    }
+    const std::string forged =
+        "INSERT INTO orm_change (at, actor, action, \"table\", row, field, site) VALUES (now(), '', 'x', "
+        "'post', "
+        "1, '', " +
+        world.acme.id.to_string() + ")";
+    CHECK_THROWS_AS(globex.db().execute({forged, {}, db::Access::write}), Error);
+    CHECK(orm::links_of<&Post::tags>(acme, post).remove(tag.id) == 1);
+    CHECK(acme.remove<Post>(post.id));
+    CHECK(orm::changes_of<Post>(acme, post.id).back().action == "delete");
+
+    // Of a provider's own rows.
+    const auto look = first.insert(Theme{.name = "dark"});
+    CHECK(acme.find<Theme>(look.id).has_value());
+    const auto leaks = orm::LeakCheck(acme, globex)
+                           .without_conditions()
+                           .run<Provider, Site, User, Post, Comment, Tag, Reading, orm::Link<&Post::tags>>();
+    for (const auto& leak : leaks) MESSAGE(leak);
+    CHECK(leaks.empty());
+  });
+}
+
+TEST_CASE("behind the wall a statement counts as one, of who asked for it") {
+  fiber::run([] {
+    const Walled world;
+    const auto acme = world.scope(world.acme);
+    acme.insert(User{.email = "ann@acme.test"});
+    const auto origins = [&](const std::function<void()>& work) {
+      const db::QueryLogScope log;
+      work();
+      std::string told;
+      for (const auto& each : log->origins()) {
+        CHECK_MESSAGE(each.where.find("row_security_test.cpp") != std::string::npos, each.where);
+        told += std::to_string(each.statements) + " ";
+      }
+      return told;
+    };
+    CHECK(origins([&] { acme.query<User>().count(); }) == "1 ");
+    CHECK(origins([&] {
+            acme.transaction([&] {
+              acme.query<User>().all();
+              number_from(*world.db, "SELECT 1");
+            });
+          }).empty() == false);
+    CHECK(origins([&] {
+            acme.query<User>().count();
+            acme.query<User>().exists();
+          }) == "1 1 ");
+  });
+}
+
+TEST_CASE("scopes are let into tables once, and who may not do that is told what is to be run") {
+  fiber::run([] {
+    const auto options = Postgres::shared().fresh();
+    const auto root = db::open_postgres(options);
+    const std::vector<orm::Table> tables{orm::table_of<Country>(), orm::table_of<Provider>()};
+    for (const auto& sql : orm::create_table_sql(tables[0], db::Dialect::postgres)) root->execute_script(sql);
+    root->execute_script(
+        "DO $$ BEGIN CREATE ROLE stranger_of_tests LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END "
+        "$$;");
+    auto own = options;
+    own.user = "stranger_of_tests";
+    const auto stranger = db::open_postgres(own);
+    const orm::RowSecurityOptions role{.role = "role_of_" + options.database};
+    try {
+      orm::let_scopes_in(*stranger, tables, role);
+      FAIL("it has no right to");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::configuration);
+      const std::string message = error.what();
+      CHECK(message.find("CREATE ROLE \"" + role.role + "\"") != std::string::npos);
+      CHECK(message.find("GRANT SELECT, INSERT, UPDATE, DELETE ON \"country\" TO \"" + role.role + "\";") !=
+            std::string::npos);
+      CHECK(message.find("\"provider\"") == std::string::npos);  // is not there
+    }
+    orm::let_scopes_in(*root, tables, role);
+    root->execute_script("GRANT \"" + role.role + "\" TO stranger_of_tests");
+    orm::let_scopes_in(*stranger, tables, role);  // nothing is left to do
+    const auto walled = orm::with_row_security(db::open_postgres(own), role);
+    const orm::SystemScope scope(*walled, "a test writes");
+    scope.insert(Country{.code = "AT"});
+    CHECK(scope.query<Country>().count() == 1);
+    root->execute_script("DROP OWNED BY \"" + role.role + "\"; DROP ROLE \"" + role.role + "\"");
   });
 }

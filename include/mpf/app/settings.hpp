@@ -91,6 +91,7 @@ struct DatabaseSettings {
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
   bool transaction_pooler = false;
+  bool row_security = false;
   std::vector<Secret> replicas;
   std::chrono::milliseconds replica_lag{2'000};
   std::chrono::milliseconds replica_timeout{3'000};
@@ -112,6 +113,9 @@ struct DatabaseSettings {
         field<&DatabaseSettings::lock_timeout>(help("PostgreSQL: wait for a lock that others hold")),
         field<&DatabaseSettings::transaction_pooler>(
             help("PostgreSQL is reached through PgBouncer that pools by transaction")),
+        field<&DatabaseSettings::row_security>(
+            help("PostgreSQL: scopes work as a role of their own behind row-level security; always so once a "
+                 "model has the entry orm::row_security()")),
         field<&DatabaseSettings::replicas>(
             help("PostgreSQL: URLs of servers that follow it, for reads that may lag"),
             config::check(app::detail::wrong_replicas)),

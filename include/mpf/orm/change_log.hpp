@@ -11,6 +11,9 @@
 /// Who changed what: models with the entry orm::change_log() have every insert, update and delete through the
 /// ORM written down in the table of orm::Change, in the same transaction. Register that model beside them.
 /// Deletes that the database does by itself (on_delete) are not in it.
+///
+/// Where such a model has the entry orm::row_security(), an application puts the log behind the wall as well:
+/// a tenant sees and adds what is about its own rows (change_log_security() in row_security.hpp).
 namespace mpf::orm {
 
 /// One change. An update is one of these for each field that it changed, with the values as JSON; an insert

@@ -70,6 +70,14 @@ consteval auto tenant_of_link() {
 template <class T>
 using LinkTenant = typename decltype(tenant_of_link<T>())::type;
 
+/// A link stands behind the same wall (row_security.hpp) as the row that it starts from.
+template <class T>
+consteval auto security_of_link() {
+  return []<class... Others>(const reflect::Pack<Others...>& others) {
+    return reflect::pick<std::is_same_v<Others, RowSecurityEntry>...>(others);
+  }(T::model().others);
+}
+
 template <auto Member>
 struct LinkTable {
   static constexpr std::string_view owner = member_owner<Member>::model().table;
@@ -88,7 +96,7 @@ struct LinkTable {
 }  // namespace detail
 
 /// The model of a table of links, made by links<&Article::tags>(): one row a pair, of the tenant of the row
-/// it starts from, deleted with either side.
+/// it starts from and behind the same row_security(), deleted with either side.
 template <auto Member>
 struct Link : detail::LinkTenant<member_owner<Member>> {
   using Source = member_owner<Member>;
@@ -99,7 +107,7 @@ struct Link : detail::LinkTenant<member_owner<Member>> {
   Ref<Target> target;
 
   static constexpr auto model() {
-    constexpr auto with = [](auto... entries) {
+    constexpr auto with_all = [](auto... entries) {
       // Where the row that it starts from is a tenant itself, the reference to it is the tenant's.
       if constexpr (std::is_same_v<detail::type_with<Tenant, Source>, Id>) {
         return orm::model<Link>(detail::LinkTable<Member>::name,
@@ -114,6 +122,10 @@ struct Link : detail::LinkTenant<member_owner<Member>> {
                                 field<&Link::source>(on_delete(OnDelete::cascade)),
                                 field<&Link::target>(on_delete(OnDelete::cascade)), entries...);
       }
+    };
+    constexpr auto with = [with_all](auto... entries) {
+      return reflect::apply([&](const auto&... security) { return with_all(entries..., security...); },
+                            detail::security_of_link<Source>());
     };
     using Base = detail::LinkTenant<Source>;
     constexpr auto pair = unique<&Link::source, &Link::target>();

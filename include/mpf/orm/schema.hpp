@@ -96,7 +96,8 @@ struct RowSecurity {
   std::string site = {};                         ///< column with the row's site, or empty
   std::string provider = {};                     ///< column with its provider, or empty
   bool shared = false;                           ///< everybody reads rows without a provider
-  /// Where the provider of a row's site is found, if the row does not say it itself.
+  /// Where the provider of a row's site is found, if the row does not say it itself. Together with both
+  /// columns: rows have either, as the change log's do.
   std::string site_table = {};
   std::string site_key = {};
   std::string site_provider = {};
