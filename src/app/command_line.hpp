@@ -19,6 +19,7 @@ int run_command_line(const ApplicationOptions& options, const Modules& modules, 
 /// The verbs that every application has.
 void add_serve_commands(Instance& instance);
 void add_migrate_commands(Instance& instance);
+void add_data_commands(Instance& instance);
 void add_site_commands(Instance& instance);
 void add_user_commands(Instance& instance);
 void add_settings_commands(Instance& instance);

@@ -94,6 +94,7 @@ void add_settings_commands(Instance& instance) {
 void add_framework_commands(Instance& instance) {
   add_serve_commands(instance);
   add_migrate_commands(instance);
+  add_data_commands(instance);
   add_site_commands(instance);
   add_user_commands(instance);
   add_settings_commands(instance);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <mpf/db/copy.hpp>
+
 namespace mpf::db {
 
 namespace {
@@ -38,6 +40,14 @@ std::uint64_t Database::execute_batch(std::span<const Statement> statements, con
     run_all();
   }
   return changed;
+}
+
+std::uint64_t Database::copy_out(const CopyOut& copy) {
+  throw Error(ErrorKind::unsupported, "this database cannot copy table " + copy.table + " out");
+}
+
+std::uint64_t Database::copy_in(const CopyIn& copy) {
+  throw Error(ErrorKind::unsupported, "this database cannot copy rows into table " + copy.table);
 }
 
 void Database::backup(const std::filesystem::path&) {

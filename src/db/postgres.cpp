@@ -15,6 +15,7 @@
 #include "db/postgres_copy.hpp"
 #include "db/postgres_replica.hpp"
 #include "db/postgres_session.hpp"
+#include "db/postgres_transfer.hpp"
 #include "db/query_timer.hpp"
 #include "fiber/loop_impl.hpp"
 
@@ -86,6 +87,19 @@ class PostgresDatabase final : public Database {
     std::uint64_t rows = 0;
     in_own_transaction(pool(), [&](PostgresSession& session) { rows = copy_rows(session, insert); });
     return rows;
+  }
+
+  std::uint64_t copy_out(const CopyOut& copy) override {
+    if (!fiber::in_fiber()) return in_fiber([&] { return copy_out(copy); });
+    refuse_transaction();
+    return transfer_out(primary_.address(), copy);
+  }
+
+  std::uint64_t copy_in(const CopyIn& copy) override {
+    if (!fiber::in_fiber()) return in_fiber([&] { return copy_in(copy); });
+    refuse_transaction();
+    note_write(Access::write);
+    return transfer_in(primary_.address(), copy);
   }
 
   void execute_script(std::string_view sql) override {
@@ -171,6 +185,11 @@ class PostgresDatabase final : public Database {
  private:
   static PostgresSession& session_of(OpenTransaction& transaction) {
     return static_cast<PostgresSession&>(transaction.session());
+  }
+
+  void refuse_transaction() const {
+    if (current_.get())
+      throw Error(ErrorKind::internal, "whole tables are copied in transactions of their own");
   }
 
   void run_outermost_on(LoopPool& pool, const std::function<void(Transaction&)>& body,

@@ -4,13 +4,12 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/core.h>
 
 #include <mpf/db/error.hpp>
-#include <mpf/fiber/fiber.hpp>
 
+#include "db/own_thread.hpp"
 #include "db/postgres_error.hpp"
 
 namespace mpf::db::postgres {
@@ -88,6 +87,7 @@ Address::Address(const PostgresOptions& options, const std::string& url)
   set("keepalives_idle", "10");
   set("keepalives_interval", "5");
   set("keepalives_count", "3");
+  set("tcp_user_timeout", "10000");
   set("dbname", url);  // libpq takes it apart
   if (primary) {
     set("host", options.host);
@@ -143,38 +143,14 @@ std::string Address::text() const {
   return text;
 }
 
-void on_own_thread(const std::function<void(const std::atomic<bool>& stop)>& fn) {
-  std::atomic<bool> stop{false};
-  std::exception_ptr error;
-  fiber::Waiter waiter;
-  std::thread thread([&] {
-    try {
-      fn(stop);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    waiter.wake();
-  });
-  std::exception_ptr ended;
-  try {
-    waiter.wait();
-  } catch (...) {
-    ended = std::current_exception();
-    stop = true;
-    waiter.wait_through();
-  }
-  thread.join();  // it is at its end
-  if (ended) std::rethrow_exception(ended);
-  if (error) std::rethrow_exception(error);
-}
-
-ConnectionHandle Address::connect() const {
+ConnectionHandle Address::connect(std::chrono::milliseconds timeout) const {
   ConnectionHandle connection;
-  on_own_thread([&](const std::atomic<bool>& stop) { connection = connect_blocking(stop); });
+  on_own_thread([&](const std::atomic<bool>& stop) { connection = connect_blocking(timeout, stop); });
   return connection;
 }
 
-ConnectionHandle Address::connect_blocking(const std::atomic<bool>& stop) const {
+ConnectionHandle Address::connect_blocking(std::chrono::milliseconds timeout,
+                                           const std::atomic<bool>& stop) const {
   std::vector<const char*> keys;
   std::vector<const char*> values;
   bool database_seen = false;
@@ -197,7 +173,7 @@ ConnectionHandle Address::connect_blocking(const std::atomic<bool>& stop) const 
   PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);  // the only way to the SQLSTATE
   const auto fail = [&] { throw_connect_error(PQerrorMessage(connection.get()), description_); };
   if (PQstatus(connection.get()) == CONNECTION_BAD) fail();
-  const auto until = std::chrono::steady_clock::now() + timeout_;
+  const auto until = std::chrono::steady_clock::now() + timeout;
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
     pollfd waited{PQsocket(connection.get()),
@@ -205,7 +181,7 @@ ConnectionHandle Address::connect_blocking(const std::atomic<bool>& stop) const 
     const auto now = std::chrono::steady_clock::now();
     if (now >= until) {
       throw ConnectionLost(
-          fmt::format("cannot connect to {}: nobody answered within {} ms", description_, timeout_.count()));
+          fmt::format("cannot connect to {}: nobody answered within {} ms", description_, timeout.count()));
     }
     if (stop) throw ConnectionLost(fmt::format("connecting to {} was given up", description_));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();

@@ -25,11 +25,6 @@ struct ClearResult {
 };
 using Result = std::unique_ptr<pg_result, ClearResult>;
 
-/// Runs fn(stop) on a thread of its own, the fiber suspended meanwhile; `stop` is set when the fiber is
-/// cancelled or late, and then what ended the wait is thrown once fn has returned. Apart from offload()'s
-/// threads: those may all wait for the very connection that is being made.
-void on_own_thread(const std::function<void(const std::atomic<bool>& stop)>& fn);
-
 /// Where to connect and how, in libpq's words. Error(configuration) for a URL that is none.
 class Address {
  public:
@@ -45,10 +40,11 @@ class Address {
 
   /// Connects, in a fiber. Throws ConnectionLost or Error(configuration). The connection is non-blocking, in
   /// pipeline mode.
-  ConnectionHandle connect() const;
+  ConnectionHandle connect() const { return connect(timeout_); }
+  ConnectionHandle connect(std::chrono::milliseconds timeout) const;
 
  private:
-  ConnectionHandle connect_blocking(const std::atomic<bool>& stop) const;
+  ConnectionHandle connect_blocking(std::chrono::milliseconds timeout, const std::atomic<bool>& stop) const;
 
   std::vector<std::pair<std::string, std::string>> settings_;  ///< later ones win
   std::string description_;

@@ -7,20 +7,13 @@
 
 #include <mpf/db/error.hpp>
 
+#include "db/quote.hpp"
+
 namespace mpf::db::postgres {
 
 namespace {
 
 constexpr std::size_t piece = 64 * 1024;
-
-std::string quote_name(std::string_view name) {
-  std::string text = "\"";
-  for (const char c : name) {
-    if (c == '"') text += c;
-    text += c;
-  }
-  return text + "\"";
-}
 
 /// Writes rows as COPY wants them. The server converts nothing there: each value must have the very type of
 /// its column.

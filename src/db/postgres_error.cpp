@@ -38,16 +38,15 @@ std::vector<std::string> columns_in(const std::string& detail, const std::string
   return columns;
 }
 
-[[noreturn]] void throw_constraint(ConstraintError::Type type, const pg_result* result,
+[[noreturn]] void throw_constraint(ConstraintError::Type type, const ErrorFields& error,
                                    const std::string& text) {
-  const std::string table = field(result, PG_DIAG_TABLE_NAME);
   std::vector<std::string> columns;
-  if (std::string column = field(result, PG_DIAG_COLUMN_NAME); !column.empty()) {
-    columns.push_back(table + "." + column);
+  if (!error.column.empty()) {
+    columns.push_back(error.table + "." + error.column);
   } else {
-    columns = columns_in(field(result, PG_DIAG_MESSAGE_DETAIL), table);
+    columns = columns_in(error.detail, error.table);
   }
-  throw ConstraintError(type, text, field(result, PG_DIAG_CONSTRAINT_NAME), std::move(columns), table);
+  throw ConstraintError(type, text, error.constraint, std::move(columns), error.table);
 }
 
 }  // namespace
@@ -63,19 +62,29 @@ std::string_view last_error(const pg_conn* connection) noexcept {
 }
 
 void throw_error(const pg_result* result, const std::string& where, std::string_view sql) {
-  const std::string state(sqlstate_of(result));
-  std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
-  if (message.empty()) message = trim(PQresultErrorMessage(result));
-  std::string text = fmt::format("{} (PostgreSQL {}, {}, in: {})", message, state, where, excerpt(sql));
-  if (const std::string hint = field(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) text += "; hint: " + hint;
+  ErrorFields error{.state = std::string(sqlstate_of(result)),
+                    .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
+                    .detail = field(result, PG_DIAG_MESSAGE_DETAIL),
+                    .hint = field(result, PG_DIAG_MESSAGE_HINT),
+                    .table = field(result, PG_DIAG_TABLE_NAME),
+                    .column = field(result, PG_DIAG_COLUMN_NAME),
+                    .constraint = field(result, PG_DIAG_CONSTRAINT_NAME)};
+  if (error.message.empty()) error.message = trim(PQresultErrorMessage(result));
+  throw_error(error, where, sql);
+}
+
+void throw_error(const ErrorFields& error, const std::string& where, std::string_view sql) {
+  const std::string& state = error.state;
+  std::string text = fmt::format("{} (PostgreSQL {}, {}, in: {})", error.message, state, where, excerpt(sql));
+  if (!error.hint.empty()) text += "; hint: " + error.hint;
   const std::string_view group = std::string_view(state).substr(0, 2);
   using Type = ConstraintError::Type;
 
-  if (state == "23505") throw_constraint(Type::unique, result, text);
-  if (state == "23503" || state == "23001") throw_constraint(Type::foreign_key, result, text);
-  if (state == "23502") throw_constraint(Type::not_null, result, text);
-  if (state == "23P01") throw_constraint(Type::exclusion, result, text);
-  if (group == "23" || group == "44") throw_constraint(Type::check, result, text);
+  if (state == "23505") throw_constraint(Type::unique, error, text);
+  if (state == "23503" || state == "23001") throw_constraint(Type::foreign_key, error, text);
+  if (state == "23502") throw_constraint(Type::not_null, error, text);
+  if (state == "23P01") throw_constraint(Type::exclusion, error, text);
+  if (group == "23" || group == "44") throw_constraint(Type::check, error, text);
   if (group == "40") throw SerializationError(text);
   if (state == "55P03") throw LockTimeout(text);
   if (state == sqlstate::query_canceled) throw StatementTimeout(text);

@@ -8,11 +8,14 @@
 
 #include <fmt/core.h>
 
+#include <mpf/db/copy.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/local.hpp>
 #include <mpf/fiber/sync.hpp>
 
+#include "db/own_thread.hpp"
 #include "db/query_timer.hpp"
+#include "db/quote.hpp"
 #include "db/sqlite_backup.hpp"
 #include "db/sqlite_connection.hpp"
 #include "db/sqlite_session.hpp"
@@ -165,6 +168,33 @@ class SqliteDatabase final : public Database {
     return rows;
   }
 
+  std::uint64_t copy_out(const CopyOut& copy) override {
+    refuse_transaction();
+    std::string columns;
+    for (const BulkColumn& column : copy.columns) {
+      columns += (columns.empty() ? "" : ", ") + quote_name(column.name);
+    }
+    Statement statement{"SELECT " + columns + " FROM " + quote_name(copy.table), {}, Access::read};
+    if (!copy.order.empty()) statement.sql += " ORDER BY " + quote_name(copy.order);
+    std::uint64_t rows = 0;
+    const ReaderPool::Lease reader(readers());
+    on_own_thread([&](const std::atomic<bool>& stop) {
+      const Connection::AbortScope scope(*reader, stop);
+      reader->run(statement, [&](const Row& row) {
+        copy.on_row(row);
+        ++rows;
+      });
+    });
+    return rows;
+  }
+
+  std::uint64_t copy_in(const CopyIn& copy) override {
+    refuse_transaction();
+    std::uint64_t rows = 0;
+    run_transaction([&](Transaction&) { rows = session_of(*current_.get()).copy_in(copy); }, {});
+    return rows;
+  }
+
   void execute_script(std::string_view sql) override {
     if (OpenTransaction* const transaction = current_.get()) {
       session_of(*transaction).script(sql);
@@ -235,6 +265,11 @@ class SqliteDatabase final : public Database {
  private:
   static SqliteSession& session_of(OpenTransaction& transaction) {
     return static_cast<SqliteSession&>(transaction.session());
+  }
+
+  void refuse_transaction() const {
+    if (current_.get())
+      throw Error(ErrorKind::internal, "whole tables are copied in transactions of their own");
   }
 
   static std::uint64_t write_alone(Connection& connection, const Statement& statement,

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <mpf/db/database.hpp>
 #include <mpf/db/sqlite.hpp>
@@ -42,6 +44,9 @@ class Connection {
 
   /// One prepared statement, run for each row; in the open transaction.
   std::uint64_t insert_rows(const BulkInsert& insert);
+
+  /// As Database::copy_in(), but for the transaction around it.
+  std::uint64_t copy_in(const CopyIn& copy);
 
   /// Statements without parameters and results.
   void script(std::string_view sql);
@@ -96,6 +101,10 @@ class Connection {
   };
 
   void configure(Role role, const SqliteOptions& options);
+  std::uint64_t insert_rows(const std::string& table, const std::vector<BulkColumn>& columns,
+                            const std::function<bool(RowWriter&)>& next);
+  /// RefusedRow if a row of the table refers to nothing.
+  void refuse_lost_references(const std::string& table);
   Cached& prepare(std::string_view sql);
   /// To the first row or the end; SQLite's code.
   int start(Cached& cached);

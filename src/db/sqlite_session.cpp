@@ -141,6 +141,12 @@ std::uint64_t SqliteSession::bulk_insert(const BulkInsert& insert) {
   return rows;
 }
 
+std::uint64_t SqliteSession::copy_in(const CopyIn& copy) {
+  std::uint64_t rows = 0;
+  guarded([&] { writer_->call([&](Connection& connection) { rows = connection.copy_in(copy); }); });
+  return rows;
+}
+
 void SqliteSession::script(std::string_view sql) {
   guarded([&] {
     if (!writer_) throw Error(ErrorKind::internal, "a script inside a read-only transaction");

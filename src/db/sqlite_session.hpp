@@ -39,6 +39,7 @@ class SqliteSession final : public Session {
   std::uint64_t execute(const Statement& statement, const RowSink& on_row);
   void script(std::string_view sql);
   std::uint64_t bulk_insert(const BulkInsert& insert);
+  std::uint64_t copy_in(const CopyIn& copy);
 
  private:
   void restore_foreign_keys() noexcept;

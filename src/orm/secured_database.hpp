@@ -25,6 +25,8 @@ class ForwardingDatabase : public db::Database {
     return inner_.execute_batch(statements, on_row);
   }
   std::uint64_t bulk_insert(const db::BulkInsert& insert) override { return inner_.bulk_insert(insert); }
+  std::uint64_t copy_out(const db::CopyOut& copy) override { return inner_.copy_out(copy); }
+  std::uint64_t copy_in(const db::CopyIn& copy) override { return inner_.copy_in(copy); }
   void backup(const std::filesystem::path& file) override { inner_.backup(file); }
   void execute_script(std::string_view sql) override { inner_.execute_script(sql); }
   void execute_long(std::string_view sql) override { inner_.execute_long(sql); }

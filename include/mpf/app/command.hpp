@@ -130,6 +130,8 @@ class CommandContext : public Services {
   std::vector<std::string> list(std::string_view name) const;
   bool flag(std::string_view name) const;
 
+  /// Standard input, which blocks whoever reads it: in fiber::offload().
+  std::istream& in() const noexcept { return *console_.in; }
   /// Standard output, or what stands for it in tests.
   std::ostream& out() const noexcept { return *console_.out; }
   void print(std::string_view line) const;

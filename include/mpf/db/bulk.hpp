@@ -43,6 +43,7 @@ struct BulkColumn {
   std::string name;
   ColumnType type = ColumnType::text;
   ElementType element = ElementType::integer;  ///< of arrays and ranges
+  int scale = 0;                               ///< of decimals
 };
 
 /// Many rows for one table at once: COPY on PostgreSQL, one prepared statement on SQLite.

@@ -24,6 +24,9 @@
 /// loop. Everything is safe to use from any fiber of the runtime unless said otherwise.
 namespace mpf::db {
 
+struct CopyOut;
+struct CopyIn;
+
 /// What kind of work a statement is; decides the connection it runs on.
 enum class Access : std::uint8_t { read, write };
 
@@ -114,6 +117,11 @@ class Database {
   /// Writes many rows into one table, faster than statements do: all or none, as part of the fiber's
   /// transaction if one is open. Returns their number. Throws what execute() throws, and what `write` throws.
   virtual std::uint64_t bulk_insert(const BulkInsert& insert) = 0;
+
+  /// All rows of a table, as of one moment; their number (copy.hpp).
+  virtual std::uint64_t copy_out(const CopyOut& copy);
+  /// Any number of rows into a table, all or none; their number (copy.hpp).
+  virtual std::uint64_t copy_in(const CopyIn& copy);
 
   /// Runs several statements without parameters or results, separated by ";": DDL.
   virtual void execute_script(std::string_view sql) = 0;
