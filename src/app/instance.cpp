@@ -125,6 +125,7 @@ void Instance::open() {
     options.owned = static_cast<std::size_t>(own.owned_connections);
     options.statement_timeout = own.statement_timeout;
     options.lock_timeout = own.lock_timeout;
+    options.silence_timeout = own.silence_timeout;
     options.transaction_pooler = own.transaction_pooler;
     options.replicas = own.replicas;
     options.replica_lag = own.replica_lag;

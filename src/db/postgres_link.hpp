@@ -131,6 +131,10 @@ class Link : public std::enable_shared_from_this<Link> {
   fiber::Duration head_age(fiber::TimePoint now) const noexcept {
     return head_ ? now - head_->since : fiber::Duration::zero();
   }
+  /// How long the server has owed an answer: to the request at the head, or to a script.
+  fiber::Duration owed_for(fiber::TimePoint now) const noexcept {
+    return plain_ ? now - plain_since_ : head_age(now);
+  }
   fiber::TimePoint born() const noexcept { return born_; }
   fiber::TimePoint idle_since() const noexcept { return idle_since_; }
   const std::string& where() const noexcept { return where_; }
@@ -178,6 +182,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Owner* owner_ = nullptr;
   bool broken_ = false;
   bool plain_ = false;
+  fiber::TimePoint plain_since_{};
   bool writing_ = false;
   Completion* socket_waiter_ = nullptr;
   int cancelling_ = 0;

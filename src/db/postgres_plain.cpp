@@ -23,6 +23,7 @@ void Link::begin_plain(std::string_view sql) {
     throw_lost(sql);
   }
   plain_ = true;
+  plain_since_ = SteadyClock::now();
   flush();
 }
 

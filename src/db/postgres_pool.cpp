@@ -253,11 +253,40 @@ void LoopPool::schedule_care() {
   if (!timer_.armed() && !closed_) fiber::arm(loop_, timer_, SteadyClock::now() + care_interval);
 }
 
+void LoopPool::ask_if_silent(fiber::TimePoint now) {
+  const auto patience = options_->silence_timeout;
+  if (patience.count() == 0 || asking_ || now < next_ask_) return;
+  const auto owes = [&](const auto& link) { return link->owed_for(now) > patience; };
+  if (!std::ranges::any_of(pipelines_, owes) && !std::ranges::any_of(lent_, owes) &&
+      !std::ranges::any_of(retiring_, owes)) {
+    return;
+  }
+  asking_ = fiber::start(loop_, "asking a silent server", [self = shared_from_this()] { self->ask(); });
+}
+
+/// A server that takes a connection is there, and so is one that refuses it.
+void LoopPool::ask() {
+  const auto patience = options_->silence_timeout;
+  const auto began = SteadyClock::now();
+  try {
+    address_.connect(patience);
+  } catch (const std::exception&) {
+    if (SteadyClock::now() - began >= patience) {
+      break_links(fmt::format("the server has fallen silent: no answer for {} ms, nor to another connection",
+                              patience.count()));
+    }
+  } catch (...) {  // the runtime is stopping
+  }
+  next_ask_ = SteadyClock::now() + patience;
+  asking_ = false;
+}
+
 void LoopPool::care(fiber::TimePoint now) noexcept {
   try {
     for (const Links& links : {pipelines_, lent_, retiring_}) {
       for (const auto& link : Links(links)) link->look_at_the_clock(now);
     }
+    ask_if_silent(now);
     for (std::size_t i = 0; i < pipelines_.size();) {
       const auto link = pipelines_[i];
       const bool idle = link->in_flight() == 0 && now - link->idle_since() > options_->max_idle;

@@ -78,6 +78,8 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
   void link_broken(Link& link) noexcept override;
   void schedule_care();
   void care(fiber::TimePoint now) noexcept;
+  void ask_if_silent(fiber::TimePoint now);
+  void ask();
   bool outlived(const Link& link, fiber::TimePoint now) const noexcept;
 
   struct CareTimer final : fiber::Timer {
@@ -105,6 +107,8 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
   fiber::TimePoint next_attempt_{};
   std::chrono::milliseconds pause_{0};
   std::exception_ptr last_failure_;
+  bool asking_ = false;  ///< whether the server is there
+  fiber::TimePoint next_ask_{};
   CareTimer timer_;
 };
 

@@ -47,6 +47,7 @@ Position position_of(LoopPool& pool) {
 std::shared_ptr<const PostgresOptions> options_for_reads(PostgresOptions options) {
   options.connect_timeout = std::min(options.connect_timeout, options.replica_timeout);
   options.acquire_timeout = std::min(options.acquire_timeout, options.replica_timeout);
+  options.silence_timeout = std::chrono::milliseconds(0);  // it is looked at
   return std::make_shared<const PostgresOptions>(std::move(options));
 }
 
@@ -57,6 +58,7 @@ std::shared_ptr<const PostgresOptions> options_for_looks(PostgresOptions options
   options.cached_statements = 4;
   options.connect_timeout = std::max(options.connect_timeout, options.replica_timeout);
   options.acquire_timeout = std::chrono::milliseconds(0);
+  options.silence_timeout = std::chrono::milliseconds(0);
   return std::make_shared<const PostgresOptions>(std::move(options));
 }
 
@@ -113,7 +115,14 @@ void Replica::look_on() {
 /// before: of a replica that lags, the newest mark that it has passed tells by how much.
 void Replica::compare() {
   const auto asked = SteadyClock::now();
-  const Position there = position_of(*primary_);
+  Position there;
+  std::exception_ptr primary_lost;
+  try {
+    const fiber::DeadlineScope limit(asked + options_->replica_timeout);
+    there = position_of(*primary_);
+  } catch (const Error&) {  // it may be gone as well: who waits for the replica must not wait for that
+    primary_lost = std::current_exception();
+  }
   const auto until = SteadyClock::now() + options_->replica_timeout;
   Position here;
   try {
@@ -123,6 +132,7 @@ void Replica::compare() {
     if (error.kind() != ErrorKind::timeout || SteadyClock::now() < until) throw;
     return fell_silent();
   }
+  if (primary_lost) std::rethrow_exception(primary_lost);
   if (!here.following) return failed("it follows no other server");
   if (here.system != there.system) return failed("it follows another server than " + primary_->where());
   bool usable = false;

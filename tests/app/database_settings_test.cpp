@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include <mpf/config/configuration.hpp>
+#include <mpf/db/error.hpp>
 #include <mpf/db/postgres.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
@@ -164,6 +165,24 @@ TEST_CASE("postgres: a replica that gives no answer within database.replica_time
   CHECK(app.logger->contains("it has not answered for 400 ms"));
   gate.swallow(false);
   CHECK(comes(app, "/by-replica", "yes"));
+}
+
+TEST_CASE("postgres: a server that gives no answer within database.silence_timeout is not waited for") {
+  test::Postgres server;
+  test::Gate gate(server.port());
+  TestApplication app(test::one_module(hosts));
+  app.options.overrides["database.url"] = url_of(gate.port());
+  set_profile(app, "statement_timeout: 0\n  silence_timeout: 300ms");
+  app.start_with_sites();
+  gate.swallow(true);
+  const auto began = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(app->run([](const Services& services) {
+    services.db().execute({"SELECT 1", {}, {}});
+  }),
+                  db::ConnectionLost);
+  CHECK(std::chrono::steady_clock::now() - began < 10s);
+  CHECK(app.logger->contains("the server has fallen silent: no answer for 300 ms"));
+  gate.swallow(false);
 }
 
 TEST_CASE("sqlite: with database.durable commits wait for the disk") {

@@ -90,6 +90,7 @@ struct DatabaseSettings {
   std::int64_t owned_connections = 8;
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
+  std::chrono::milliseconds silence_timeout{5'000};
   bool transaction_pooler = false;
   bool row_security = false;
   std::vector<Secret> replicas;
@@ -111,6 +112,9 @@ struct DatabaseSettings {
             config::max(1000)),
         field<&DatabaseSettings::statement_timeout>(help("PostgreSQL: of one statement")),
         field<&DatabaseSettings::lock_timeout>(help("PostgreSQL: wait for a lock that others hold")),
+        field<&DatabaseSettings::silence_timeout>(help(
+            "PostgreSQL: a server that gives no answer for so long, nor takes a connection, is taken for "
+            "gone")),
         field<&DatabaseSettings::transaction_pooler>(
             help("PostgreSQL is reached through PgBouncer that pools by transaction")),
         field<&DatabaseSettings::row_security>(

@@ -64,6 +64,13 @@ struct PostgresOptions {
   std::chrono::milliseconds idle_in_transaction_timeout{60'000};
   std::chrono::milliseconds answer_grace{5'000};
 
+  /// A server that has owed an answer for so long is asked, by another connection, whether it is there. One
+  /// that lets that wait as long is taken for gone, whatever the network says: its connections are broken,
+  /// and whoever waits gets ConnectionLost, about twice that time after it asked. What merely takes long is
+  /// not disturbed, as the server answers meanwhile. 0: nobody asks. Of replicas replica_timeout says the
+  /// same.
+  std::chrono::milliseconds silence_timeout{5'000};
+
   /// For PgBouncer's transaction pooling, where each transaction may meet another session: no named
   /// statements are prepared, and the limits above are those that the server's roles or databases set.
   bool transaction_pooler = false;
