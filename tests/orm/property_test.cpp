@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <random>
 #include <set>
 
 #include <mpf/orm/aggregate.hpp>
 
+#include "orm/predicates.hpp"
 #include "orm/relations.hpp"
 
 using namespace mpf;
@@ -19,26 +19,14 @@ using orm::f;
 namespace {
 
 using Row = Article;
-using Condition = orm::Condition<Article>;
-using Check = std::function<bool(const Row&)>;
-
-/// A random condition, with what it means in plain C++.
-struct Predicate {
-  Condition condition;
-  Check check;
-};
+using Wanted = Predicate<Row>;
 
 /// Sorting in C++ as absent-first in ascending order.
 using Less = std::function<bool(const Row&, const Row&)>;
 
-class Generator {
+class Generator : public test::Dice {
  public:
-  Generator(std::uint32_t seed, const World& world) : random_(seed), world_(world) {}
-
-  std::size_t below(std::size_t bound) {
-    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
-  }
-  bool coin() { return below(2) == 0; }
+  Generator(std::uint32_t seed, const World& world) : Dice(seed), world_(world) {}
 
   std::string text() {
     static const std::string pieces[] = {"a", "B", "b", "%", "_", "*", "é", "\\", "'", "[", ""};
@@ -59,22 +47,8 @@ class Generator {
     return made;
   }
 
-  Predicate predicate(int depth) {
-    if (depth > 0 && below(3) != 0) {
-      if (below(3) == 0) {
-        Predicate inner = predicate(depth - 1);
-        return {!inner.condition, [check = inner.check](const Row& row) { return !check(row); }};
-      }
-      Predicate left = predicate(depth - 1);
-      Predicate right = predicate(depth - 1);
-      if (coin()) {
-        return {left.condition && right.condition,
-                [l = left.check, r = right.check](const Row& row) { return l(row) && r(row); }};
-      }
-      return {left.condition || right.condition,
-              [l = left.check, r = right.check](const Row& row) { return l(row) || r(row); }};
-    }
-    return leaf();
+  Wanted predicate(int depth) {
+    return combined<Row>(*this, depth, [this] { return leaf(); });
   }
 
   void add_other(const User& other) { other_ = other; }
@@ -83,33 +57,13 @@ class Generator {
  private:
   Timestamp time() { return Timestamp(Microseconds(static_cast<std::int64_t>(below(4)) - 1)); }
 
-  /// All comparisons of a field with a value; `value_of` gives the field as an optional.
   template <class Field, class Value, class ValueOf>
-  Predicate compared(const Field& field, Value value, ValueOf value_of) {
-    const auto when = [value_of, value](auto test) {
-      return [value_of, value, test](const Row& row) {
-        const auto held = value_of(row);
-        return held.has_value() && test(*held, value);
-      };
-    };
-    switch (below(6)) {
-      case 0:
-        return {field == value, when([](const auto& a, const auto& b) { return a == b; })};
-      case 1:
-        return {field != value, [value_of, value](const Row& row) { return value_of(row) != value; }};
-      case 2:
-        return {field < value, when([](const auto& a, const auto& b) { return a < b; })};
-      case 3:
-        return {field <= value, when([](const auto& a, const auto& b) { return a <= b; })};
-      case 4:
-        return {field > value, when([](const auto& a, const auto& b) { return a > b; })};
-      default:
-        return {field >= value, when([](const auto& a, const auto& b) { return a >= b; })};
-    }
+  Wanted compared(const Field& field, const Value& value, const ValueOf& value_of) {
+    return test::compared<Row>(*this, field, value, value_of);
   }
 
   template <class Field, class ValueOf>
-  Predicate matched(const Field& field, ValueOf value_of) {
+  Wanted matched(const Field& field, ValueOf value_of) {
     const std::string part = text();
     const auto when = [value_of, part](auto test) {
       return [value_of, part, test](const Row& row) {
@@ -136,7 +90,7 @@ class Generator {
     }
   }
 
-  Predicate leaf() {
+  Wanted leaf() {
     const auto title = [](const Row& row) { return std::optional<std::string>(row.title); };
     const auto summary = [](const Row& row) { return row.summary; };
     const auto reads = [](const Row& row) { return std::optional<std::int64_t>(row.reads); };
@@ -201,7 +155,6 @@ class Generator {
     }
   }
 
-  std::mt19937 random_;
   const World& world_;
   User other_;
 };
@@ -294,7 +247,7 @@ TEST_CASE("random queries give what plain C++ gives") {
 
     std::size_t hits = 0;
     for (int round = 0; round < 1000; ++round) {
-      const Predicate wanted = generator.predicate(4);
+      const Wanted wanted = generator.predicate(4);
       const bool descending = generator.coin();
       const bool by_rank = generator.coin();
       const std::size_t limit = generator.below(2) == 0 ? rows.size() : generator.below(10);
