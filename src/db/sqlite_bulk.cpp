@@ -42,7 +42,7 @@ std::uint64_t Connection::insert_rows(const std::string& table, const std::vecto
         fmt::format("a bulk insert inside the row callback of a statement in the same transaction: {}",
                     table));
   }
-  sqlite3_stmt* const statement = prepare(sql);
+  sqlite3_stmt* const statement = prepare(sql).statement.get();
   const StatementReset reset(statement, busy_);
   Binder binder(statement);
   std::uint64_t rows = 0;
