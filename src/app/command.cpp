@@ -190,6 +190,16 @@ void wait_for_terminal_line() {
 
 }  // namespace
 
+std::optional<bool> CommandContext::confirm(std::string_view question) const {
+  if (!console_.terminal || isatty(STDIN_FILENO) == 0) return std::nullopt;
+  out() << question << "\ntype yes to go on: " << std::flush;
+  wait_for_terminal_line();
+  std::string line;
+  std::getline(*console_.in, line);
+  if (line.ends_with('\r')) line.pop_back();
+  return line == "yes";
+}
+
 std::string CommandContext::read_password(std::string_view prompt) const {
   std::string line;
   bool read = false;

@@ -181,6 +181,9 @@ std::unique_ptr<migrate::Migrator> Instance::migrator() {
 void Instance::require_migrations() {
   const auto own = migrator();
   auto pending = own->pending();
+  for (const auto& id : own->newer()) {
+    log::warning("{} was applied by a newer release: this one runs beside it", id.to_string());
+  }
   if (pending.empty()) return;
   if (settings<ApplicationSettings>().auto_migrate) {
     for (const auto& id : own->apply()) log::info("applied migration {}", id.to_string());

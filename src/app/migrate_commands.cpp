@@ -63,10 +63,19 @@ void tell_held(const CommandContext& ctx, const std::vector<migrate::MigrationId
   ctx.print("when no older release runs any more: `migrate apply --past-border`");
 }
 
+/// An empty one is a variable of somebody's script that was not set.
+std::string name_of(const CommandContext& ctx) {
+  const auto name = ctx.find("migration");
+  if (name && name->empty()) {
+    fail(ErrorKind::invalid, "the name of the migration is empty: say it, or leave it out");
+  }
+  return name.value_or("");
+}
+
 void apply(Instance& instance, CommandContext& ctx) {
   auto options = printing(ctx);
   options.module = ctx.find("module").value_or("");
-  options.name = ctx.find("migration").value_or("");
+  options.name = name_of(ctx);
   if (ctx.flag("until-border") && ctx.flag("past-border")) {
     fail(ErrorKind::invalid, "--until-border and --past-border contradict each other: leave one out");
   }
@@ -74,15 +83,16 @@ void apply(Instance& instance, CommandContext& ctx) {
   if (ctx.flag("past-border")) options.borders = migrate::Borders::pass;
   if (ctx.flag("queue")) {
     const auto id = enqueue_apply(instance, options);
-    ctx.print(fmt::format("task {} applies them; a worker runs it", id.value));
+    ctx.print(id ? fmt::format("task {} applies them; a worker runs it", id->value) : "nothing to apply");
     return;
   }
   const auto migrator = instance.migrator();
+  for (const auto& id : migrator->newer()) ctx.print("applied by a newer release: " + id.to_string());
   const auto applied = migrator->apply(options);
   ctx.print(applied.empty()
                 ? "nothing to apply"
                 : fmt::format("{} migration{} applied", applied.size(), applied.size() == 1 ? "" : "s"));
-  tell_held(ctx, migrator->held());
+  tell_held(ctx, migrator->held(options.borders));
 }
 
 void print_plan(const CommandContext& ctx, const std::vector<migrate::PlannedMigration>& plan, bool sql) {
@@ -96,14 +106,30 @@ void print_plan(const CommandContext& ctx, const std::vector<migrate::PlannedMig
   }
 }
 
+/// Asks whoever is there.
+void confirm_losses(const CommandContext& ctx, const std::vector<migrate::PlannedMigration>& plan) {
+  std::string losses;
+  for (const auto& migration : plan) {
+    for (const auto& loss : migration.lost) losses += "\n  " + migration.id.to_string() + ": " + loss;
+  }
+  if (losses.empty() || ctx.flag("yes")) return;
+  const auto answer = ctx.confirm("rollback deletes what is in use, and nothing brings it back:" + losses);
+  if (answer && *answer) return;
+  if (answer) fail(ErrorKind::invalid, "nothing was rolled back");
+  fail(ErrorKind::invalid, "rollback deletes what is in use, and nothing brings it back:" + losses +
+                               "\nif that is meant, say --yes");
+}
+
 void rollback(Instance& instance, CommandContext& ctx) {
   const std::string& module = ctx.text("module");
-  const std::string name = ctx.find("migration").value_or("");
+  const std::string name = name_of(ctx);
   const auto migrator = instance.migrator();
+  const auto plan = migrator->rollback_plan(module, name);
   if (ctx.flag("dry-run")) {
-    print_plan(ctx, migrator->rollback_plan(module, name), false);
+    print_plan(ctx, plan, false);
     return;
   }
+  confirm_losses(ctx, plan);
   const auto undone = migrator->rollback(module, name, printing(ctx));
   ctx.print(fmt::format("{} migration{} rolled back", undone.size(), undone.size() == 1 ? "" : "s"));
 }
@@ -148,7 +174,7 @@ void check(Instance& instance, CommandContext& ctx) {
     for (const auto& line : lines) ctx.print("  " + line);
   };
   tell("models and files differ; `migrate make` writes:", report.code);
-  tell("files and database differ; `migrate apply`:", report.files);
+  tell("files and database differ:", report.files);
   tell("the tables are not as the migrations left them:", report.catalog);
   tell("waiting until no older release runs any more; then `migrate apply --past-border`:", report.held);
   if (!report.catalog.empty()) fail(ErrorKind::internal, "the tables are not as the migrations left them");
@@ -159,8 +185,8 @@ void check(Instance& instance, CommandContext& ctx) {
 
 void squash(Instance& instance, CommandContext& ctx) {
   const bool dry_run = ctx.flag("dry-run");
-  const auto made =
-      instance.migrator()->squash(ctx.text("module"), ctx.text("from"), ctx.text("to"), dry_run);
+  const auto made = instance.migrator()->squash(ctx.text("module"), ctx.text("from"), ctx.text("to"),
+                                                {.dry_run = dry_run, .past_border = ctx.flag("past-border")});
   ctx.print(fmt::format("{} {}", dry_run ? "would write" : "wrote", made.file.string()));
   for (const auto& operation : made.operations) ctx.print("  " + operation);
 }
@@ -218,6 +244,7 @@ void add_migrate_commands(Instance& instance) {
       .argument("module", "Module, such as content.item")
       .optional_argument("migration", "Name or its beginning; default: the last one applied")
       .flag("dry-run", "Only show what would be undone")
+      .flag("yes", "Even if that deletes rows or what columns hold")
       .needs(Needs::database)
       .run(with(rollback));
   migrate.command("fake", "Records a migration as applied, with its file as it is now, without running it")
@@ -249,6 +276,7 @@ void add_migrate_commands(Instance& instance) {
       .argument("from", "The first one, or the beginning of its name")
       .argument("to", "The last one")
       .flag("dry-run", "Only show what would be written")
+      .flag("past-border", "Every database has passed the release borders within")
       .needs(Needs::configuration)
       .run(with(squash));
   migrate.command("sum", "Writes migrations.sum anew: accepts the files as they are")

@@ -1,8 +1,12 @@
 #include "app/migrate_task.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
+#include <vector>
 
+#include <mpf/base/hash.hpp>
+#include <mpf/base/json.hpp>
 #include <mpf/base/reflect.hpp>
 #include <mpf/task/queue.hpp>
 #include <mpf/telemetry/log.hpp>
@@ -14,16 +18,20 @@ namespace mpf::app {
 namespace {
 
 constexpr std::chrono::hours longest{7 * 24};
+constexpr std::chrono::seconds until_newer{30};
 
 struct ApplyMigrations {
   std::string module;
   std::string name;
   bool past_border = false;
   bool until_border = false;
+  /// "content.item/0004_drop_teaser": what was to be applied when the task was made.
+  std::vector<std::string> migrations;
 
   static constexpr auto describe() {
     return mpf::describe(field<&ApplyMigrations::module>(), field<&ApplyMigrations::name>(),
-                         field<&ApplyMigrations::past_border>(), field<&ApplyMigrations::until_border>());
+                         field<&ApplyMigrations::past_border>(), field<&ApplyMigrations::until_border>(),
+                         field<&ApplyMigrations::migrations>());
   }
 };
 
@@ -32,8 +40,21 @@ migrate::Borders borders_of(const ApplyMigrations& payload) {
   return payload.until_border ? migrate::Borders::stop : migrate::Borders::by_database;
 }
 
+/// A worker of the release before has no files of them: it would find nothing to do and call that done.
+void leave_to_newer(const std::vector<migrate::MigrationStatus>& known, const ApplyMigrations& payload) {
+  for (const auto& name : payload.migrations) {
+    const bool found = std::ranges::any_of(
+        known, [&](const migrate::MigrationStatus& each) { return each.id.to_string() == name; });
+    if (found) continue;
+    log::info("leaves migration {} to a worker of the release that has it", name);
+    throw task::Snooze(until_newer);
+  }
+}
+
 void run(Instance& instance, task::Context& task, const ApplyMigrations& payload) {
   const auto use = telemetry::use(instance.logger());
+  const auto migrator = instance.migrator();
+  leave_to_newer(migrator->show(), payload);
   migrate::ApplyOptions options;
   options.module = payload.module;
   options.name = payload.name;
@@ -46,8 +67,7 @@ void run(Instance& instance, task::Context& task, const ApplyMigrations& payload
     task.progress(rows ? progress.rows_done : static_cast<std::int64_t>(progress.done),
                   rows ? progress.rows_total : static_cast<std::int64_t>(progress.total), note);
   };
-  for (const auto& id : instance.migrator()->apply(options))
-    log::info("applied migration {}", id.to_string());
+  for (const auto& id : migrator->apply(options)) log::info("applied migration {}", id.to_string());
 }
 
 }  // namespace
@@ -59,17 +79,23 @@ void add_migrate_task(Instance& instance) {
       {.timeout = longest});
 }
 
-Id enqueue_apply(Instance& instance, const migrate::ApplyOptions& options) {
+std::optional<Id> enqueue_apply(Instance& instance, const migrate::ApplyOptions& options) {
   for (const auto& id : instance.migrator()->pending()) {
     if (id.module != "mpf.task") continue;
     fail(ErrorKind::unavailable, "the queue's tables are not there yet: run `migrate apply` without --queue");
   }
+  ApplyMigrations payload{.module = options.module,
+                          .name = options.name,
+                          .past_border = options.borders == migrate::Borders::pass,
+                          .until_border = options.borders == migrate::Borders::stop,
+                          .migrations = {}};
+  for (const auto& planned : instance.migrator()->plan(options)) {
+    if (!planned.held) payload.migrations.push_back(planned.id.to_string());
+  }
+  if (payload.migrations.empty()) return std::nullopt;
   task::Queue queue(instance.db(), instance.registrations().tasks);
-  return queue.enqueue(ApplyMigrations{.module = options.module,
-                                       .name = options.name,
-                                       .past_border = options.borders == migrate::Borders::pass,
-                                       .until_border = options.borders == migrate::Borders::stop},
-                       {.unique_key = "apply"});
+  const auto key = sha256(to_json(payload));
+  return queue.enqueue(payload, {.unique_key = key});
 }
 
 }  // namespace mpf::app

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include <mpf/base/id.hpp>
 #include <mpf/migrate/migrator.hpp>
 
@@ -11,8 +13,8 @@ class Instance;
 /// already. Killed, it goes on where it was.
 void add_migrate_task(Instance& instance);
 
-/// Gives it to the queue; the id of the task that waits already, if there is one. Error(unavailable) where
-/// the queue's own tables are not there yet.
-Id enqueue_apply(Instance& instance, const migrate::ApplyOptions& options);
+/// Gives it to the queue; the id of the task that is there already to do the same, if there is one. Nothing
+/// when there is nothing to apply. Error(unavailable) where the queue's own tables are not there yet.
+std::optional<Id> enqueue_apply(Instance& instance, const migrate::ApplyOptions& options);
 
 }  // namespace mpf::app

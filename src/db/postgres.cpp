@@ -120,6 +120,8 @@ class PostgresDatabase final : public Database {
     if (!fiber::in_fiber()) return in_fiber([&] { execute_long(sql); });
     if (current_.get()) throw Error(ErrorKind::internal, "execute_long() inside a transaction");
     const LoopPool::Lease link(pool());
+    // Behind a pooler the session is another one with each statement, and others get the one that was set.
+    if (options_->transaction_pooler) return long_behind_pooler(*link, sql);
     link->script("SET statement_timeout = 0; SET lock_timeout = 0");
     struct Reset {
       Link& link;
@@ -196,6 +198,19 @@ class PostgresDatabase final : public Database {
                         const TransactionOptions& options, PostgresSession::Elsewhere elsewhere = {}) {
     PostgresSession session(pool, options, std::move(elsewhere));
     run_outermost(session, current_, body, {options.origin, &waits_});
+  }
+
+  static void long_behind_pooler(Link& link, std::string_view sql) {
+    constexpr auto* hint =
+        "; behind a pooler the limits of the server's role or database hold: raise them, or connect to the "
+        "server itself for this";
+    try {
+      link.script(sql);
+    } catch (const StatementTimeout& e) {
+      throw StatementTimeout(std::string(e.what()) + hint);
+    } catch (const LockTimeout& e) {
+      throw LockTimeout(std::string(e.what()) + hint);
+    }
   }
 
   /// Outside of the fiber's transaction.

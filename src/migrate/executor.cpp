@@ -255,6 +255,25 @@ void in_transaction(db::Database& database, const TransactionSettings& settings,
   }
 }
 
+namespace {
+
+/// The lock's transaction has a connection for itself.
+void require_second(db::Database& database) {
+  try {
+    database.transaction([](db::Transaction&) {}, {.read_only = true});
+  } catch (const db::ConnectionLost&) {
+    throw;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::unavailable) throw;
+    fail(ErrorKind::unavailable,
+         std::string("migrations need two connections at once, one of which holds the "
+                     "lock, and there is no second one: ") +
+             e.what() + "; if database.owned_connections is 1, make it 2 at least");
+  }
+}
+
+}  // namespace
+
 void with_migration_lock(db::Database& database, std::chrono::milliseconds wait,
                          const std::function<void()>& body) {
   if (database.current()) fail(ErrorKind::internal, "migrations cannot run inside a transaction");
@@ -275,7 +294,12 @@ void with_migration_lock(db::Database& database, std::chrono::milliseconds wait,
             database.execute_script(
                 "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0");
             // In a fiber of its own, whose transactions are not part of this one.
-            auto work = fiber::spawn([&] { body(); }, {.name = "migrate"});
+            auto work = fiber::spawn(
+                [&] {
+                  require_second(database);
+                  body();
+                },
+                {.name = "migrate"});
             work.get();
             finished = true;
           },
@@ -342,7 +366,9 @@ std::optional<std::int64_t> run_batch(db::Database& database, const Batches& bat
     return std::nullopt;
   }
   const auto id = ddl::quote(batches.id);
-  const auto after = id + " > " + std::to_string(position);
+  // Ids may be below 0 as well.
+  auto after = position == DataStep::beginning ? id + " IS NOT NULL" : id + " > " + std::to_string(position);
+  if (batches.until) after += " AND " + id + " <= " + std::to_string(*batches.until);
   std::optional<std::int64_t> last;
   database.execute(
       {"SELECT max(" + id + ") FROM (SELECT " + id + " FROM " + ddl::quote(batches.table) + " WHERE " +

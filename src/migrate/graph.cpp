@@ -110,9 +110,19 @@ Graph::Graph(const std::vector<ModuleModels>& modules) {
 }
 
 void Graph::index() {
+  for (std::size_t i = 0; i < migrations_.size(); ++i) index_[migrations_[i].id] = i;
   for (std::size_t i = 0; i < migrations_.size(); ++i) {
-    index_[migrations_[i].id] = i;
     for (const auto& replaced : migrations_[i].replaces) index_[replaced] = i;
+  }
+  for (const auto& migration : migrations_) {
+    const auto& found = migrations_[index_.at(migration.id)];
+    if (found.id == migration.id) continue;
+    fail_at(
+        migration.source, 1,
+        "was squashed into " + found.id.to_string() + " (" + found.source +
+            "), and both are there: delete this file, or, to take the squash back, the other one, and run "
+            "`migrate sum " +
+            migration.id.module + "`");
   }
 }
 

@@ -9,6 +9,10 @@ using db::Dialect;
 
 namespace {
 
+constexpr auto* progress_table = "mpf_migration_progress";
+/// It had fewer columns once.
+constexpr std::int64_t first_progress_columns = 6;
+
 /// "?" as the dialect writes it.
 std::string numbered(std::string sql, Dialect dialect) {
   if (dialect == Dialect::sqlite) return sql;
@@ -21,20 +25,21 @@ std::string numbered(std::string sql, Dialect dialect) {
 
 }  // namespace
 
-bool History::exists(const char* table) {
+std::int64_t History::columns_of(const char* table) {
   const bool sqlite = database_.dialect() == Dialect::sqlite;
   std::int64_t count = 0;
-  database_.execute({sqlite ? "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
-                            : "SELECT count(*) FROM pg_class WHERE oid = to_regclass($1)",
+  database_.execute({sqlite ? "SELECT count(*) FROM pragma_table_info(?)"
+                            : "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum "
+                              "> 0 AND NOT attisdropped",
                      {std::string(table)},
                      Access::read},
                     [&](const db::Row& row) { count = row.integer(0); });
-  return count > 0;
+  return count;
 }
 
 History::Records History::read() {
   Records records;
-  if (!exists()) return records;
+  if (columns_of("mpf_migration") == 0) return records;
   database_.execute({"SELECT module, name, checksum, applied_at FROM mpf_migration", {}, Access::read},
                     [&](const db::Row& row) {
                       const MigrationId id{std::string(row.text(0)), std::string(row.text(1))};
@@ -44,7 +49,7 @@ History::Records History::read() {
 }
 
 void History::prepare() {
-  if (exists()) return;
+  if (columns_of("mpf_migration") > 0) return;
   const bool sqlite = database_.dialect() == Dialect::sqlite;
   database_.execute_script(std::string("CREATE TABLE IF NOT EXISTS mpf_migration (\n"
                                        "  module text NOT NULL,\n"
@@ -56,40 +61,64 @@ void History::prepare() {
                            (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
 }
 
-std::map<MigrationId, History::Progress> History::read_progress() {
+History::Begun History::read_progress() {
   std::map<MigrationId, Progress> result;
-  if (!exists("mpf_migration_progress")) return result;
-  database_.execute({"SELECT module, name, backward, checksum, phase, position FROM mpf_migration_progress",
-                     {},
-                     Access::read},
-                    [&](const db::Row& row) {
-                      result[{std::string(row.text(0)), std::string(row.text(1))}] = {
-                          row.integer(2) != 0, std::string(row.text(3)),
-                          static_cast<std::size_t>(row.integer(4)), row.integer(5)};
-                    });
+  const auto columns = columns_of(progress_table);
+  if (columns == 0) return result;
+  const bool whole = columns > first_progress_columns;
+  database_.execute(
+      {std::string("SELECT module, name, backward, checksum, phase, position") +
+           (whole ? ", script, stood_phase, stood_position" : "") + " FROM mpf_migration_progress",
+       {},
+       Access::read},
+      [&](const db::Row& row) {
+        Progress progress{.backward = row.integer(2) != 0,
+                          .checksum = std::string(row.text(3)),
+                          .phase = static_cast<std::size_t>(row.integer(4)),
+                          .position = row.integer(5)};
+        if (whole) progress.script = row.text(6);
+        if (whole && !row.is_null(7)) {
+          progress.stood = Progress::Stood{static_cast<std::size_t>(row.integer(7)), row.integer(8)};
+        }
+        result[{std::string(row.text(0)), std::string(row.text(1))}] = std::move(progress);
+      });
   return result;
 }
 
 void History::prepare_progress() {
-  if (exists("mpf_migration_progress")) return;
+  const auto columns = columns_of(progress_table);
+  if (columns > first_progress_columns) return;
   const bool sqlite = database_.dialect() == Dialect::sqlite;
-  const std::string number = sqlite ? " integer NOT NULL,\n" : " bigint NOT NULL,\n";
-  database_.execute_script(
-      "CREATE TABLE IF NOT EXISTS mpf_migration_progress (\n"
-      "  module text NOT NULL,\n  name text NOT NULL,\n  checksum text NOT NULL,\n  backward" +
-      number + "  phase" + number + "  position" + number + "  PRIMARY KEY (module, name)\n)" +
-      (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
+  const std::string number = sqlite ? " integer" : " bigint";
+  if (columns == 0) {
+    database_.execute_script(
+        "CREATE TABLE IF NOT EXISTS mpf_migration_progress (\n"
+        "  module text NOT NULL,\n  name text NOT NULL,\n  checksum text NOT NULL,\n  backward" +
+        number + " NOT NULL,\n  phase" + number + " NOT NULL,\n  position" + number +
+        " NOT NULL,\n  script text NOT NULL DEFAULT '',\n  stood_phase" + number + ",\n  stood_position" +
+        number + ",\n  PRIMARY KEY (module, name)\n)" + (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
+    return;
+  }
+  const std::string adds =
+      std::string("ALTER TABLE mpf_migration_progress ADD COLUMN ") + (sqlite ? "" : "IF NOT EXISTS ");
+  database_.execute_script(adds + "script text NOT NULL DEFAULT ''; " + adds + "stood_phase" + number + "; " +
+                           adds + "stood_position" + number + ";");
 }
 
 void History::set_progress(const MigrationId& id, const Progress& progress) {
+  const auto stood = [&](auto value) {
+    return progress.stood ? db::Param(static_cast<std::int64_t>((*progress.stood).*value)) : db::Param();
+  };
   database_.execute(
-      {numbered(
-           "INSERT INTO mpf_migration_progress (module, name, checksum, backward, phase, position) VALUES "
-           "(?, ?, ?, ?, ?, ?) ON CONFLICT (module, name) DO UPDATE SET checksum = excluded.checksum, "
-           "backward = excluded.backward, phase = excluded.phase, position = excluded.position",
-           database_.dialect()),
+      {numbered("INSERT INTO mpf_migration_progress (module, name, checksum, backward, phase, position, "
+                "script, stood_phase, stood_position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+                "(module, name) DO UPDATE SET checksum = excluded.checksum, backward = excluded.backward, "
+                "phase = excluded.phase, position = excluded.position, script = excluded.script, stood_phase "
+                "= excluded.stood_phase, stood_position = excluded.stood_position",
+                database_.dialect()),
        {id.module, id.name, progress.checksum, std::int64_t{progress.backward},
-        static_cast<std::int64_t>(progress.phase), progress.position},
+        static_cast<std::int64_t>(progress.phase), progress.position, progress.script,
+        stood(&Progress::Stood::phase), stood(&Progress::Stood::position)},
        Access::write});
 }
 
@@ -111,11 +140,16 @@ std::optional<std::string> History::checksum(const MigrationId& id) {
 }
 
 void History::add(const Migration& migration, Timestamp now) {
-  database_.execute(
-      {numbered("INSERT INTO mpf_migration (module, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-                database_.dialect()),
-       {migration.id.module, migration.id.name, migration.checksum, now},
-       Access::write});
+  const auto insert = [&](const MigrationId& id, const std::string& checksum) {
+    database_.execute(
+        {numbered("INSERT INTO mpf_migration (module, name, checksum, applied_at) VALUES (?, ?, "
+                  "?, ?) ON CONFLICT (module, name) DO NOTHING",
+                  database_.dialect()),
+         {id.module, id.name, checksum, now},
+         Access::write});
+  };
+  insert(migration.id, migration.checksum);
+  for (const auto& id : migration.replaces) insert(id, {});
 }
 
 void History::remove(const MigrationId& id) {
@@ -124,8 +158,41 @@ void History::remove(const MigrationId& id) {
                      Access::write});
 }
 
+void History::remove(const Migration& migration) {
+  remove(migration.id);
+  for (const auto& id : migration.replaces) remove(id);
+}
+
+std::vector<MigrationId> newer_records(const Graph& graph, const History::Records& records,
+                                       const std::vector<ModuleModels>& modules) {
+  struct Last {
+    Timestamp applied_at{};
+    std::string name;
+  };
+  std::map<std::string, Last> known;
+  for (const auto& migration : graph.migrations()) {
+    auto& last = known[migration.id.module];
+    last.name = std::max(last.name, migration.id.name);
+    if (const auto record = records.find(migration.id); record != records.end()) {
+      last.applied_at = std::max(last.applied_at, record->second.applied_at);
+    }
+  }
+  std::vector<MigrationId> result;
+  for (const auto& [id, record] : records) {
+    if (graph.find(id) || !std::ranges::count(modules, id.module, &ModuleModels::module)) continue;
+    // Two branches may give the same number; and clocks of several machines may differ. What was squashed has
+    // the time of its parts where both were recorded at once.
+    const auto last = known.find(id.module);
+    const bool later =
+        last == known.end() || record.applied_at >= last->second.applied_at || id.name > last->second.name;
+    if (later) result.push_back(id);
+  }
+  return result;
+}
+
 void check_history(const Graph& graph, const History::Records& records,
-                   const std::vector<ModuleModels>& modules) {
+                   const std::vector<ModuleModels>& modules, Newer newer) {
+  const auto later = newer_records(graph, records, modules);
   std::string problems;
   const auto problem = [&](const MigrationId& id, const std::string& what) {
     problems += (problems.empty() ? "" : "\n") + id.to_string() + " " + what;
@@ -138,11 +205,18 @@ void check_history(const Graph& graph, const History::Records& records,
     if (!migration) {
       // A module that was taken out of the application leaves its tables and its history behind.
       if (!std::ranges::count(modules, id.module, &ModuleModels::module)) continue;
-      problem(id, "is applied, and its file is gone: bring the file back, or forget it by " +
-                      command("fake --undo", id));
+      if (std::ranges::count(later, id) == 0) {
+        problem(id, "is applied, and its file is gone: bring the file back, or forget it by " +
+                        command("fake --undo", id));
+      } else if (newer == Newer::refused) {
+        problem(id,
+                "is applied, and its file is gone: if a newer release has it, use that one to change this "
+                "database; else bring the file back");
+      }
       continue;
     }
-    if (migration->checksum != record.checksum) {
+    if (migration->id != id) continue;  // a part of what was squashed
+    if (!record.checksum.empty() && migration->checksum != record.checksum) {
       problem(
           id,
           "was edited after it was applied (" + migration->source +

@@ -9,16 +9,29 @@
 
 namespace mpf::migrate {
 
-History::Records Ledger::records(const Graph& graph, bool undoing) {
+History::Records Ledger::records(const Graph& graph, Newer newer) {
   auto records = unchecked(graph);
-  check(graph, records, undoing);
+  check_files(graph, records, newer);
+  for (const auto& [id, progress] : begun()) {
+    if (progress.backward && graph.find(id)) fail(ErrorKind::conflict, explain(graph, id, progress));
+  }
   return records;
 }
 
-History::Records Ledger::unchecked(const Graph& graph) {
-  auto records = History(database_).read();
-  adopt_squashed(graph, records);
+History::Records Ledger::records_to_undo(const Graph& graph) {
+  auto records = unchecked(graph);
+  check_files(graph, records, Newer::refused);
   return records;
+}
+
+History::Records Ledger::unchecked(const Graph& graph, std::string* problems) {
+  auto records = History(database_).read();
+  adopt_squashed(graph, records, problems);
+  return records;
+}
+
+std::vector<MigrationId> Ledger::newer(const Graph& graph) {
+  return newer_records(graph, unchecked(graph), modules_);
 }
 
 bool Ledger::is_behind(const Graph& graph) {
@@ -26,50 +39,48 @@ bool Ledger::is_behind(const Graph& graph) {
   return !adopt_squashed(graph, records).empty();
 }
 
-void Ledger::check(const Graph& graph, const History::Records& records, bool undoing) {
-  check_history(graph, records, modules_);
+void Ledger::check_files(const Graph& graph, const History::Records& records, Newer newer) const {
+  check_history(graph, records, modules_, newer);
   check_sums(graph);
   check_branches(graph);
-  for (const auto& [id, progress] : History(database_).read_progress()) {
-    if (!progress.backward || undoing) continue;
-    fail(ErrorKind::conflict,
-         id.to_string() + " is half undone: go on with `migrate rollback " + id.module + " " + id.name + "`");
-  }
 }
 
 void Ledger::record_squashed(const Graph& graph, const ApplyOptions& options) {
   in_transaction(database_, {.lock_wait = options.lock_wait, .lock_timeout = options.lock_timeout}, [&] {
     History history(database_);
     auto records = history.read();
-    for (const auto* squashed : adopt_squashed(graph, records)) {
-      for (const auto& id : squashed->replaces) history.remove(id);
-      history.remove(squashed->id);
-      history.add(*squashed, records.at(squashed->id).applied_at);
-    }
+    for (const auto* squashed : adopt_squashed(graph, records)) history.add(*squashed, clock_.now());
   });
 }
 
 std::vector<MigrationStatus> Ledger::statuses(const Graph& graph) {
-  const auto records = unchecked(graph);
-  const auto begun = History(database_).read_progress();
+  std::string partly_squashed;  // shows in what is missing
+  const auto records = unchecked(graph, &partly_squashed);
+  auto under_way = begun();
   std::vector<MigrationStatus> result;
   for (const auto& migration : graph.migrations()) {
     const auto found = records.find(migration.id);
-    if (begun.contains(migration.id)) {
+    if (under_way.erase(migration.id) > 0) {
       result.push_back({migration.id, MigrationState::begun, {}, migration.border});
     } else if (found == records.end()) {
       result.push_back({migration.id, MigrationState::pending, {}, migration.border});
     } else {
-      const bool same = found->second.checksum == migration.checksum;
+      const auto& checksum = found->second.checksum;
+      const bool same = checksum.empty() || checksum == migration.checksum;
       result.push_back({migration.id, same ? MigrationState::applied : MigrationState::edited,
                         found->second.applied_at, migration.border});
     }
   }
+  const auto newer = newer_records(graph, records, modules_);
   for (const auto& [id, record] : records) {
-    if (graph.find(id)) continue;
-    const auto state = is_known(id.module) ? MigrationState::missing : MigrationState::orphaned;
+    const auto* migration = graph.find(id);
+    if ((migration && migration->id == id) || under_way.contains(id)) continue;
+    const auto state = std::ranges::count(newer, id) > 0 ? MigrationState::newer
+                       : is_known(id.module)             ? MigrationState::missing
+                                                         : MigrationState::orphaned;
     result.push_back({id, state, record.applied_at, false});
   }
+  for (const auto& [id, progress] : under_way) result.push_back({id, MigrationState::begun, {}, false});
   return result;
 }
 
@@ -79,13 +90,17 @@ void Ledger::fake(const Graph& graph, const MigrationId& id, bool applied) {
   if (applied && (!migration || migration->id != id)) {
     fail(ErrorKind::not_found, "there is no migration " + id.to_string() + "; say its whole name");
   }
-  in_transaction(database_, {.lock_wait = ApplyOptions().lock_wait}, [&] {
-    History history(database_);
-    history.prepare();
-    history.prepare_progress();
+  change([&](History& history) {
+    const bool begun = history.read_progress().contains(id);
+    if (!applied && !begun && !history.checksum(id)) {
+      fail(ErrorKind::not_found, id.to_string() + " is not applied");
+    }
     history.remove_progress(id);
-    if (!applied && !history.checksum(id)) fail(ErrorKind::not_found, id.to_string() + " is not applied");
-    history.remove(id);
+    if (migration && migration->id == id) {
+      history.remove(*migration);
+    } else {
+      history.remove(id);
+    }
     if (applied) history.add(*migration, clock_.now());
   });
 }
@@ -95,12 +110,10 @@ std::size_t Ledger::forget(std::string_view module) {
     fail(ErrorKind::conflict,
          "module '" + std::string(module) +
              "' is part of the application: to take its tables away run `migrate rollback " +
-             std::string(module) + "`");
+             std::string(module) + " 0001`");
   }
   std::size_t count = 0;
-  in_transaction(database_, {.lock_wait = ApplyOptions().lock_wait}, [&] {
-    History history(database_);
-    history.prepare_progress();
+  change([&](History& history) {
     for (const auto& [id, record] : history.read()) {
       if (id.module != module) continue;
       history.remove(id);
@@ -112,8 +125,35 @@ std::size_t Ledger::forget(std::string_view module) {
   return count;
 }
 
+/// While nobody migrates.
+void Ledger::change(const std::function<void(History&)>& change) {
+  const auto wait = ApplyOptions().lock_wait;
+  with_migration_lock(database_, wait, [&] {
+    in_transaction(database_, {.lock_wait = wait}, [&] {
+      History history(database_);
+      history.prepare();
+      history.prepare_progress();
+      change(history);
+    });
+  });
+}
+
 bool Ledger::is_known(std::string_view module) const {
   return std::ranges::count(modules_, module, &ModuleModels::module) > 0;
+}
+
+std::string explain(const Graph& graph, const MigrationId& id, const History::Progress& progress) {
+  const auto name = id.module + " " + id.name;
+  if (!graph.find(id)) {
+    return id.to_string() +
+           " was begun by a release whose file of it is not here: go on with that release, or forget it by "
+           "`migrate fake --undo " +
+           name + "`";
+  }
+  if (progress.backward)
+    return id.to_string() + " is half undone: go on with `migrate rollback " + name + "`";
+  return id.to_string() + " is half applied: go on with `migrate apply`, or undo it by `migrate rollback " +
+         name + "`";
 }
 
 }  // namespace mpf::migrate

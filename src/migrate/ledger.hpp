@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +19,15 @@ class Ledger {
       : database_(database), modules_(modules), clock_(clock) {}
 
   /// What is applied; squashed ones stand for those that they replace. Error(conflict) where it does not fit
-  /// the files, or, unless undoing, where a rollback was interrupted.
-  History::Records records(const Graph& graph, bool undoing = false);
-  History::Records unchecked(const Graph& graph);
+  /// the files, or where a rollback was interrupted.
+  History::Records records(const Graph& graph, Newer newer = Newer::refused);
+  /// The same to be undone: an interrupted rollback goes on.
+  History::Records records_to_undo(const Graph& graph);
+  /// Error(conflict) only where a part of what was squashed is applied; none if `problems` are asked for.
+  History::Records unchecked(const Graph& graph, std::string* problems = nullptr);
+  History::Begun begun() { return History(database_).read_progress(); }
+  /// What a newer release has applied.
+  std::vector<MigrationId> newer(const Graph& graph);
   /// Whether history has ones that were squashed since.
   bool is_behind(const Graph& graph);
   /// From now on the squashed one is what history has.
@@ -30,12 +38,16 @@ class Ledger {
   std::size_t forget(std::string_view module);
 
  private:
-  void check(const Graph& graph, const History::Records& records, bool undoing);
+  void check_files(const Graph& graph, const History::Records& records, Newer newer) const;
+  void change(const std::function<void(History&)>& change);
   bool is_known(std::string_view module) const;
 
   db::Database& database_;
   const std::vector<ModuleModels>& modules_;
   const Clock& clock_;
 };
+
+/// What to do about a migration that is half applied, or half undone.
+std::string explain(const Graph& graph, const MigrationId& id, const History::Progress& progress);
 
 }  // namespace mpf::migrate

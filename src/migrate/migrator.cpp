@@ -17,8 +17,28 @@
 #include "migrate/runner.hpp"
 #include "migrate/source_files.hpp"
 #include "migrate/sum.hpp"
+#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
+namespace {
+
+/// Tables that differ behind the migration.
+std::set<std::string> changed_by(const Migration& migration, const State& before) {
+  auto after = before;
+  replay(migration, after);
+  std::set<std::string> result;
+  const auto compare = [&](const State& one, const State& other) {
+    for (const auto& [name, entry] : one.tables()) {
+      const auto* table = other.find(name);
+      if (!table || *table != entry.table || other.entry(name).twins != entry.twins) result.insert(name);
+    }
+  };
+  compare(before, after);
+  compare(after, before);
+  return result;
+}
+
+}  // namespace
 
 class Migrator::Impl {
  public:
@@ -62,16 +82,16 @@ class Migrator::Impl {
     });
   }
 
-  std::vector<PlannedMigration> plan() {
+  std::vector<PlannedMigration> plan(const ApplyOptions& options) {
     const auto graph = load();
     const auto records = ledger().records(graph);
     std::vector<PlannedMigration> result;
-    const auto pending = find({}, graph, records);
+    const auto pending = find(options, graph, records);
     auto all = pending.due;
     all.insert(all.end(), pending.held.begin(), pending.held.end());
     for (const auto& each : prepare_all(graph, records, all)) {
       result.push_back(to_plan(each));
-      result.back().held = result.size() > pending.due.size();
+      result.back().held = std::ranges::count(pending.held, each.migration) > 0;
     }
     return result;
   }
@@ -79,24 +99,30 @@ class Migrator::Impl {
   std::vector<MigrationId> pending() {
     const auto graph = load();
     std::vector<MigrationId> result;
-    const auto found = find({}, graph, ledger().records(graph));
+    const auto found = find({}, graph, ledger().records(graph, Newer::accepted));
     for (const auto* migration : found.due) result.push_back(migration->id);
     for (const auto* migration : found.needed) result.push_back(migration->id);
     return result;
   }
 
-  std::vector<MigrationId> held() {
+  std::vector<MigrationId> held(Borders borders) {
     const auto graph = load();
+    ApplyOptions options;
+    options.borders = borders == Borders::pass ? Borders::by_database : borders;
     std::vector<MigrationId> result;
-    for (const auto* migration : find({}, graph, ledger().records(graph)).held)
+    for (const auto* migration : find(options, graph, ledger().records(graph, Newer::accepted)).held)
       result.push_back(migration->id);
     return result;
   }
 
+  std::vector<MigrationId> newer() { return ledger().newer(load()); }
+
   std::vector<MigrationId> apply(const ApplyOptions& options) {
     const auto graph = load();
     auto own = ledger();
-    if (!own.is_behind(graph) && find(options, graph, own.records(graph)).due.empty()) return {};
+    if (!own.is_behind(graph) && find(options, graph, own.records(graph, Newer::accepted)).due.empty()) {
+      return {};
+    }
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
       own.record_squashed(graph, options);
@@ -110,7 +136,12 @@ class Migrator::Impl {
   std::vector<PlannedMigration> rollback_plan(std::string_view module, std::string_view name) {
     const auto graph = load();
     std::vector<PlannedMigration> result;
-    for (const auto& each : prepare_rollback(graph, module, name)) result.push_back(to_plan(each));
+    for (const auto& each : prepare_rollback(graph, module, name)) {
+      result.push_back(to_plan(each));
+      for (const auto& [operation, line, reason] : each.operations) {
+        if (loses_rows(operation)) result.back().lost.push_back(describe(operation));
+      }
+    }
     return result;
   }
 
@@ -176,18 +207,32 @@ class Migrator::Impl {
       report.files.emplace_back(e.what());
     }
     const auto graph = load();
-    History::Records records;
+    std::string partly_squashed;
+    const auto records = ledger().unchecked(graph, &partly_squashed);
+    if (!partly_squashed.empty()) report.files.push_back(partly_squashed);
+    const auto say = [&](const Error& e) {
+      if (std::ranges::find(report.files, e.what()) == report.files.end())
+        report.files.emplace_back(e.what());
+    };
     try {
-      records = ledger().records(graph);
+      check_history(graph, records, modules_, Newer::refused);
     } catch (const Error& e) {
-      if (report.files.empty()) report.files.emplace_back(e.what());
-      records = ledger().unchecked(graph);
+      say(e);
     }
+    try {
+      check_sums(graph);
+      check_branches(graph);
+    } catch (const Error& e) {
+      say(e);
+    }
+    const auto begun = ledger().begun();
+    for (const auto& [id, progress] : begun) report.files.push_back(explain(graph, id, progress));
     const auto pending = find({}, graph, records);
     for (const auto* migration : pending.due) {
-      report.files.push_back(migration->id.to_string() + " is pending");
+      if (!begun.contains(migration->id)) report.files.push_back(migration->id.to_string() + " is pending");
     }
     for (const auto* migration : pending.needed) {
+      if (begun.contains(migration->id)) continue;
       report.files.push_back(migration->id.to_string() + " is pending, behind a release border");
     }
     for (const auto* migration : pending.held) {
@@ -195,15 +240,22 @@ class Migrator::Impl {
       report.held.push_back(migration->id.to_string() + " waits behind a release border");
     }
     State applied;
+    std::set<std::string> between;  // tables that a migration under way has changed or is about to change
     for (const auto& migration : graph.migrations()) {
+      if (begun.contains(migration.id)) between.merge(changed_by(migration, applied));
       if (records.contains(migration.id)) replay(migration, applied);
     }
     report.catalog = compare_catalog(database(), applied);
+    std::erase_if(report.catalog, [&](const std::string& line) {
+      return std::ranges::any_of(
+          between, [&](const std::string& table) { return line.starts_with("table " + table + " "); });
+    });
     return report;
   }
 
-  MadeMigration squash(std::string_view module, std::string_view from, std::string_view to, bool dry_run) {
-    return fiber::offload([&] { return SourceFiles(modules_).squash(module, from, to, dry_run); });
+  MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
+                       const SquashOptions& options) {
+    return fiber::offload([&] { return SourceFiles(modules_).squash(module, from, to, options); });
   }
 
   std::vector<std::filesystem::path> sum(std::string_view module) {
@@ -233,15 +285,43 @@ class Migrator::Impl {
 
   /// Off the loop: with a long history it takes a while.
   std::vector<Prepared> prepare_all(const Graph& graph, const History::Records& records,
-                                    const std::vector<const Migration*>& pending) const {
+                                    std::vector<const Migration*> pending) const {
+    // What was begun is finished first: it goes on with the tables as they were then.
+    const auto begun = ledger().begun();
+    std::ranges::stable_partition(pending, [&](const auto* each) { return begun.contains(each->id); });
     return fiber::offload(
         [&] { return prepare_due(graph, records, pending, modules_, database().dialect()); });
   }
 
   std::vector<Prepared> prepare_rollback(const Graph& graph, std::string_view module, std::string_view name) {
-    const auto records = ledger().records(graph, true);
-    const auto chosen = graph.with_dependents({find_applied(graph, records, modules_, module, name)});
-    return prepare_undoing(graph, records, chosen, modules_, database().dialect());
+    const auto records = ledger().records_to_undo(graph);
+    const auto begun = ledger().begun();
+    const auto is_there = [&](const MigrationId& id) { return records.contains(id) || begun.contains(id); };
+    const auto chosen = graph.with_dependents({find_applied(graph, is_there, modules_, module, name)});
+    return prepare_undoing(graph, records, begun, chosen, modules_, database().dialect());
+  }
+
+  /// Whether there is anything in what it drops.
+  bool loses_rows(const Operation& operation) const {
+    std::string query;
+    if (const auto* table = std::get_if<DropTable>(&operation)) {
+      query = "SELECT EXISTS (SELECT 1 FROM " + orm::ddl::quote(table->table) + ")";
+    } else if (const auto* column = std::get_if<DropColumn>(&operation)) {
+      query = "SELECT EXISTS (SELECT 1 FROM " + orm::ddl::quote(column->table) + " WHERE " +
+              orm::ddl::quote(column->column) + " IS NOT NULL)";
+    } else {
+      return false;
+    }
+    bool found = false;
+    try {
+      in_transaction(database(), {.lock_wait = std::chrono::seconds(1)}, [&] {
+        database().execute({query, {}, db::Access::read},
+                           [&](const db::Row& row) { found = row.boolean(0); });
+      });
+    } catch (const Error&) {
+      return true;  // it has another name now, or nobody could look in time
+    }
+    return found;
   }
 
   db::Database* const database_;
@@ -254,9 +334,10 @@ Migrator::Migrator(db::Database* database, std::vector<ModuleModels> modules, co
 Migrator::~Migrator() = default;
 
 std::vector<MadeMigration> Migrator::make(const MakeOptions& options) { return impl_->make(options); }
-std::vector<PlannedMigration> Migrator::plan() { return impl_->plan(); }
+std::vector<PlannedMigration> Migrator::plan(const ApplyOptions& options) { return impl_->plan(options); }
 std::vector<MigrationId> Migrator::pending() { return impl_->pending(); }
-std::vector<MigrationId> Migrator::held() { return impl_->held(); }
+std::vector<MigrationId> Migrator::held(Borders borders) { return impl_->held(borders); }
+std::vector<MigrationId> Migrator::newer() { return impl_->newer(); }
 std::vector<MigrationId> Migrator::apply(const ApplyOptions& options) { return impl_->apply(options); }
 std::vector<PlannedMigration> Migrator::rollback_plan(std::string_view module, std::string_view name) {
   return impl_->rollback_plan(module, name);
@@ -273,8 +354,8 @@ std::string Migrator::sql(const MigrationId& id, db::Dialect dialect, bool backw
 std::vector<LintFinding> Migrator::lint() { return impl_->lint(); }
 CheckReport Migrator::check() { return impl_->check(); }
 MadeMigration Migrator::squash(std::string_view module, std::string_view from, std::string_view to,
-                               bool dry_run) {
-  return impl_->squash(module, from, to, dry_run);
+                               const SquashOptions& options) {
+  return impl_->squash(module, from, to, options);
 }
 std::vector<std::filesystem::path> Migrator::sum(std::string_view module) { return impl_->sum(module); }
 std::vector<std::filesystem::path> Migrator::merge() { return impl_->merge(); }

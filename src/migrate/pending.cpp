@@ -49,13 +49,13 @@ const Migration& find_one(const Graph& graph, const std::vector<ModuleModels>& m
   return *matches.front();
 }
 
-MigrationId find_applied(const Graph& graph, const History::Records& records,
+MigrationId find_applied(const Graph& graph, const std::function<bool(const MigrationId&)>& is_there,
                          const std::vector<ModuleModels>& modules, std::string_view module,
                          std::string_view name) {
   require_module(modules, module);
   std::vector<MigrationId> matches;
   for (const auto& migration : graph.migrations()) {
-    if (migration.id.module != module || !records.contains(migration.id)) continue;
+    if (migration.id.module != module || !is_there(migration.id)) continue;
     if (migration.id.name == name) return migration.id;
     if (migration.id.name.starts_with(name)) matches.push_back(migration.id);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,8 @@ void require_module(const std::vector<ModuleModels>& modules, std::string_view m
 const Migration& find_one(const Graph& graph, const std::vector<ModuleModels>& modules,
                           std::string_view module, std::string_view name);
 
-/// The same among those applied; without a name, the module's last one.
-MigrationId find_applied(const Graph& graph, const History::Records& records,
+/// The same among those that are there, wholly or begun; without a name, the module's last one.
+MigrationId find_applied(const Graph& graph, const std::function<bool(const MigrationId&)>& is_there,
                          const std::vector<ModuleModels>& modules, std::string_view module,
                          std::string_view name);
 

@@ -64,6 +64,7 @@ void PostgresRenderer::render(const AlterColumn& op, const Operation& operation,
   if (live) next_phase();  // rows are counted before any lock is taken
   guard_values(op.table, before, after);
   guard_tenant(op.table, before, after);
+  if (live) guard_reference(op.table, before, after);
   if (live) next_phase();
   const auto change = alter_column(op.table, after.name);
   drop_rules(op.table, before, after, swaps);

@@ -45,6 +45,10 @@ void PostgresRenderer::render(const CreateIndex& op, const Operation& operation,
   state_.apply(operation, module);
   auto text = ddl::create_index(state_.table(op.table), op.index, postgres);
   if (!is_live(op.table)) return sql(std::move(text));
+  if (op.index.unique) {
+    next_phase();
+    guard_unique(state_.table(op.table), op.index);
+  }
   apart(Step::Kind::build_index, concurrently(std::move(text)) + ";", op.index.name);
 }
 

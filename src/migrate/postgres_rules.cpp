@@ -7,7 +7,6 @@ namespace {
 
 namespace ddl = orm::ddl;
 constexpr auto postgres = db::Dialect::postgres;
-constexpr std::string_view not_null_name = "mpf_not_null";
 
 bool is_in(const std::vector<ddl::ColumnCheck>& checks, const ddl::ColumnCheck& check) {
   return std::ranges::any_of(checks, [&](const ddl::ColumnCheck& each) {
@@ -82,12 +81,14 @@ void PostgresRenderer::validate_all(const std::string& table) {
 /// NOT NULL by way of a check: once that is validated, PostgreSQL does not look at the rows again.
 void PostgresRenderer::forbid_null(const std::string& table, const std::string& name,
                                    const std::string& missing) {
-  const auto check = ddl::quote(not_null_name);
+  const auto check = ddl::quote(std::string(not_null_check));
   const Batches fill{.table = table, .id = {}, .set = name + " = " + missing, .where = name + " IS NULL"};
   // Filled before the check is there, which no row without a value could be updated under; and once more
   // for what was written in between.
   if (!missing.empty()) backfill(fill);
-  sql(alter(table) + "ADD CONSTRAINT " + check + " CHECK (" + name + " IS NOT NULL) NOT VALID");
+  // One that somebody left behind would be in the way.
+  sql(drop_not_null_check(table) + ", ADD CONSTRAINT " + check + " CHECK (" + name +
+      " IS NOT NULL) NOT VALID");
   if (!missing.empty()) backfill(fill);
   next_phase();
   sql(alter(table) + "VALIDATE CONSTRAINT " + check);

@@ -3,11 +3,20 @@
 #include <algorithm>
 #include <map>
 
+#include <mpf/base/hash.hpp>
+
+#include "migrate/half_done.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
 
 namespace mpf::migrate {
 namespace {
+
+bool takes_several(const Script& script) {
+  if (script.steps.empty()) return false;
+  const auto& last = script.steps.back();
+  return last.phase > 0 || last.kind == Step::Kind::backfill || last.kind == Step::Kind::call;
+}
 
 void check_functions(const std::vector<ModuleModels>& modules, const Prepared& work) {
   for (const auto& step : work.script.steps) {
@@ -32,10 +41,13 @@ Prepared prepare(const Migration& migration, std::vector<LocatedOperation> opera
     fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +
                                   std::to_string(line) + ": " + message);
   }
-  return {&migration, backward, std::move(operations), std::move(script)};
+  auto hash = takes_several(script) ? hash_of(script) : std::string();
+  return {&migration, backward, std::move(operations), std::move(script), std::move(hash)};
 }
 
-std::vector<LocatedOperation> reversed(const Migration& migration, State& state) {
+std::string hash_of(const Script& script) { return sha256(to_text(script)); }
+
+std::vector<LocatedOperation> reversed(const Migration& migration, State& state, const std::string& remedy) {
   std::vector<LocatedOperation> result;
   std::size_t at = 0;
   replay(migration, state, [&](const Operation& operation, const State& before) {
@@ -44,7 +56,7 @@ std::vector<LocatedOperation> reversed(const Migration& migration, State& state)
     if (!reverse) {
       fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +
                                     std::to_string(line) + ": '" + describe(operation) +
-                                    "' has no reverse; add one, restore a backup, or write a new migration");
+                                    "' has no reverse; " + remedy);
     }
     result.push_back({std::move(*reverse), line});
   });
@@ -72,23 +84,41 @@ std::vector<Prepared> prepare_due(const Graph& graph, const History::Records& re
 }
 
 std::vector<Prepared> prepare_undoing(const Graph& graph, const History::Records& records,
-                                      const std::vector<MigrationId>& chosen,
+                                      const History::Begun& begun, const std::vector<MigrationId>& chosen,
                                       const std::vector<ModuleModels>& modules, db::Dialect dialect) {
   State state;
   std::map<MigrationId, std::vector<LocatedOperation>> operations;
+  std::map<MigrationId, HalfDone> halves;
   for (const auto& migration : graph.migrations()) {
-    if (!records.contains(migration.id)) continue;
-    if (std::ranges::find(chosen, migration.id) == chosen.end()) {
-      replay(migration, state);
+    const auto& id = migration.id;
+    const bool applied = records.contains(id);
+    if (!applied && !begun.contains(id)) continue;
+    const bool stays = std::ranges::find(chosen, id) == chosen.end();
+    if (applied) {
+      if (stays) {
+        replay(migration, state);
+      } else {
+        operations[id] = reversed(migration, state);
+      }
+      continue;
+    }
+    auto half = half_done(migration, begun.at(id), state, dialect);
+    if (stays) {
+      replay(half.part, state);
     } else {
-      operations[migration.id] = reversed(migration, state);
+      operations[id] = reversed(half, state);
+      halves.emplace(id, std::move(half));
     }
   }
   std::vector<Prepared> result;
   for (auto id = chosen.rbegin(); id != chosen.rend(); ++id) {
     const auto found = operations.find(*id);
     if (found == operations.end()) continue;
-    result.push_back(prepare(*graph.find(*id), std::move(found->second), true, state, dialect));
+    const auto& migration = *graph.find(*id);
+    const auto half = halves.find(*id);
+    result.push_back(half == halves.end()
+                         ? prepare(migration, std::move(found->second), true, state, dialect)
+                         : prepare(migration, half->second, std::move(found->second), state, dialect));
     check_functions(modules, result.back());
   }
   return result;

@@ -44,6 +44,9 @@ class Renderer {
   void guard_values(const std::string& table, const orm::Column& before, const orm::Column& after);
   /// Guards a reference that newly compares tenants.
   void guard_tenant(const std::string& table, const orm::Column& before, const orm::Column& after);
+  /// Guards a reference that is new to rows: they may refer to nothing.
+  void guard_reference(const std::string& table, const orm::Column& before, const orm::Column& after);
+  void guard_unique(const orm::Table& table, const orm::Index& index);
   void guard_check(const orm::Table& table, const orm::Check& check);
   void guard_added(const std::string& table, const orm::Column& column);
 
@@ -62,6 +65,10 @@ class Renderer {
   Script script_;
   std::vector<std::string> rebuilt_;
 };
+
+/// The check by which PostgreSQL is shown that no row is null.
+inline constexpr std::string_view not_null_check = "mpf_not_null";
+std::string drop_not_null_check(const std::string& table);
 
 /// True where rows exist that need a value, and none is said.
 bool needs_value(const orm::Column& column);

@@ -4,6 +4,7 @@
 
 #include <mpf/fiber/fiber.hpp>
 
+#include "migrate/half_done.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -71,7 +72,7 @@ std::vector<MigrationId> Runner::run(const std::vector<Prepared>& work) {
   std::vector<MigrationId> ran;
   total_ = work.size();
   const bool phased = std::ranges::any_of(work, [](const Prepared& each) {
-    return phases_of(each.script).size() > 1 || has_portions(each.script.steps);
+    return phases_of(each.script).size() > 1 || has_portions(each.script.steps) || each.stood;
   });
   if (!work.empty()) {
     in_transaction(database_, settings({}), [&] {
@@ -113,7 +114,11 @@ bool Runner::is_due(const Prepared& work, std::size_t phase) {
     fail(ErrorKind::conflict, "another process has just applied a different " + migration.id.to_string() +
                                   "; run the same version everywhere");
   }
-  if (recorded.has_value() != work.backward) return false;
+  if (recorded && work.stood) {
+    fail(ErrorKind::conflict,
+         "another process has just finished " + migration.id.to_string() + "; try again");
+  }
+  if (!work.stood && recorded.has_value() != work.backward) return false;
   for (const auto& needed : migration.depends) {
     if (!work.backward && !history.checksum(needed)) {
       fail(ErrorKind::conflict, "another process has just undone " + needed.to_string() + "; try again");
@@ -122,9 +127,16 @@ bool Runner::is_due(const Prepared& work, std::size_t phase) {
   if (!has_progress_) return true;
   const auto all = history.read_progress();
   const auto found = all.find(migration.id);
-  if (found == all.end()) return true;  // nothing but guards has run
+  if (found == all.end()) return !work.stood;  // nothing but guards has run; or it has just been undone
   const auto& progress = found->second;
-  if (progress.backward != work.backward) {
+  if (work.stood) {
+    const auto stood = progress.stood.value_or(History::Progress::Stood{progress.phase, progress.position});
+    if (stood != *work.stood) {
+      fail(ErrorKind::conflict,
+           "another process has just gone on with " + migration.id.to_string() + "; try again");
+    }
+    if (!progress.backward) return true;  // its way back has not begun
+  } else if (progress.backward != work.backward) {
     fail(ErrorKind::conflict,
          migration.id.to_string() + " is half " + (progress.backward ? "undone" : "applied") +
              ": go on with `migrate " +
@@ -134,8 +146,11 @@ bool Runner::is_due(const Prepared& work, std::size_t phase) {
   }
   if (progress.checksum != migration.checksum) {
     fail(ErrorKind::conflict, migration.id.to_string() + " was begun, and its file (" + migration.source +
-                                  ") edited since: bring it back as it was, and apply again");
+                                  ") edited since: bring it back as it was, and apply again, or undo it by "
+                                  "`migrate rollback " +
+                                  migration.id.module + " " + migration.id.name + "` and edit it then");
   }
+  check_script(progress, work);
   return progress.phase <= phase;
 }
 
@@ -143,16 +158,12 @@ void Runner::finish_phase(const Prepared& work, std::size_t phase, bool last, bo
   const auto& migration = *work.migration;
   History history(database_);
   if (!last) {
-    if (changes) {
-      history.set_progress(
-          migration.id,
-          {.backward = work.backward, .checksum = migration.checksum, .phase = phase + 1, .position = 0});
-    }
+    if (changes) history.set_progress(migration.id, progress_of(work, phase + 1));
     return;
   }
   if (has_progress_) history.remove_progress(migration.id);
   if (work.backward) {
-    history.remove(migration.id);
+    history.remove(migration);
   } else {
     history.add(migration, clock_.now());
   }
@@ -175,6 +186,15 @@ bool Runner::run_phase(const Prepared& work, Steps steps, std::size_t phase, boo
     finish_phase(work, phase, last, !only_looks(steps));
   });
   return ran;
+}
+
+History::Progress Runner::progress_of(const Prepared& work, std::size_t phase, std::int64_t position) {
+  return {.backward = work.backward,
+          .checksum = work.migration->checksum,
+          .script = work.hash,
+          .phase = phase,
+          .position = position,
+          .stood = work.stood};
 }
 
 std::int64_t Runner::last_id(const Batches& batches) {
@@ -203,14 +223,16 @@ bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t ph
   bool ran = false;
   for (bool more = true; more;) {
     const auto begin = fiber::SteadyClock::now();
-    std::int64_t position = 0;
+    auto position = DataStep::beginning;
     in_transaction(database_, settings({}), [&] {
       more = false;
       if (!is_due(work, phase)) return;
       History history(database_);
       const auto all = history.read_progress();
       const auto found = all.find(work.migration->id);
-      position = found != all.end() && found->second.phase == phase ? found->second.position : 0;
+      const bool under_way =
+          found != all.end() && found->second.backward == work.backward && found->second.phase == phase;
+      position = under_way ? found->second.position : DataStep::beginning;
       std::optional<std::int64_t> next;
       run_step(
           *work.migration, work.operations, [&] { next = run_portion(work, step, position); },
@@ -219,10 +241,7 @@ bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t ph
       if (!next) return finish_phase(work, phase, last, true);
       more = true;
       position = *next;
-      history.set_progress(work.migration->id, {.backward = work.backward,
-                                                .checksum = work.migration->checksum,
-                                                .phase = phase,
-                                                .position = position});
+      history.set_progress(work.migration->id, progress_of(work, phase, position));
     });
     if (!more) break;
     if (step.batches) tell(&work, describe(work.operations[step.operation].operation), position, total);

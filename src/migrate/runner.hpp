@@ -28,6 +28,8 @@ class Runner {
   Outcome run(const Prepared& work);
   /// Inside a phase's transaction: whether the phase is still to be run.
   bool is_due(const Prepared& work, std::size_t phase);
+  static History::Progress progress_of(const Prepared& work, std::size_t phase,
+                                       std::int64_t position = DataStep::beginning);
   void finish_phase(const Prepared& work, std::size_t phase, bool last, bool changes);
   bool run_phase(const Prepared& work, Steps steps, std::size_t phase, bool last);
   bool run_portions(const Prepared& work, const Step& step, std::size_t phase, bool last);

@@ -86,14 +86,14 @@ void SourceFiles::write(const std::vector<MadeMigration>& migrations) const {
 }
 
 MadeMigration SourceFiles::squash(std::string_view module, std::string_view from, std::string_view to,
-                                  bool dry_run) const {
+                                  const SquashOptions& options) const {
   const Graph graph(modules_);
   check_sums(graph);
-  const auto text = migrate::squash(graph, modules_, std::string(module), from, to);
+  const auto text = migrate::squash(graph, modules_, std::string(module), from, to, options.past_border);
   const auto& folder = folder_of(text.id.module);
   MadeMigration made{text.id, folder / (text.id.name + ".yaml"), write_migration(text), {}, {}};
   for (const auto& each : text.operations) made.operations.push_back(describe(each.operation));
-  if (dry_run) return made;
+  if (options.dry_run) return made;
   write_file_atomic(made.file, made.content);
   for (const auto* old : of_module(graph, module)) {
     const bool gone =

@@ -23,7 +23,7 @@ class SourceFiles {
   void write(const std::vector<MadeMigration>& migrations) const;
 
   MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
-                       bool dry_run) const;
+                       const SquashOptions& options) const;
 
   /// Migrator::merge().
   std::vector<std::filesystem::path> merge() const;

@@ -1,7 +1,9 @@
 #include "migrate/sql.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <utility>
 
 #include <mpf/base/hash.hpp>
 
@@ -25,6 +27,77 @@ bool sorts_by(const orm::Index& index, const std::string& column) {
   return std::ranges::find(index.columns, column) != index.columns.end() &&
          index.method == orm::IndexMethod::btree && !(index.where && mentions(*index.where, column)) &&
          index.expressions.empty();
+}
+
+namespace {
+
+/// Names that the operation gives another meaning; nothing: nobody knows what it changes.
+std::optional<std::vector<std::string>> changed_by(const Operation& operation) {
+  using Names = std::optional<std::vector<std::string>>;
+  return std::visit(Overloaded{
+                        [](const CreateTable& op) -> Names { return {{op.table.name}}; },
+                        [](const DropTable& op) -> Names { return {{op.table}}; },
+                        [](const RenameTable& op) -> Names {
+                          return {{op.from, op.to}};
+                        },
+                        [](const AddColumn& op) -> Names { return {{op.column.name}}; },
+                        [](const DropColumn& op) -> Names { return {{op.column}}; },
+                        [](const AlterColumn& op) -> Names { return {{op.column.name}}; },
+                        [](const RenameColumn& op) -> Names {
+                          return {{op.from, op.to}};
+                        },
+                        [](const ExpandColumn& op) -> Names { return {{op.column.name}}; },
+                        [](const ContractColumn& op) -> Names {
+                          return {{op.from, op.to}};
+                        },
+                        [](const RunSql&) -> Names { return std::nullopt; },
+                        [](const Backfill&) -> Names { return std::nullopt; },
+                        [](const CallFunction&) -> Names { return std::nullopt; },
+                        [](const auto&) -> Names { return std::vector<std::string>(); },
+                    },
+                    operation);
+}
+
+/// Rows in the way are counted before anything is changed, wherever the tables can be asked already.
+void count_first(Script& script, std::span<const Operation> operations) {
+  std::vector<std::string> changed;
+  std::size_t next = 0;
+  bool known = true;
+  std::vector<Step> first;
+  std::vector<Step> rest;
+  for (auto& step : script.steps) {
+    for (; next < step.operation && known; ++next) {
+      const auto names = changed_by(operations[next]);
+      known = names.has_value();
+      if (names) changed.insert(changed.end(), names->begin(), names->end());
+    }
+    const bool early = known && step.kind == Step::Kind::guard &&
+                       std::ranges::none_of(changed, [&](const std::string& name) {
+                         return step.text.find(ddl::quote(name)) != std::string::npos;
+                       });
+    (early ? first : rest).push_back(std::move(step));
+  }
+  for (auto& step : first) step.phase = 0;
+  for (auto& step : rest) step.phase += first.empty() ? 0 : 1;
+  script.steps = std::move(first);
+  std::ranges::move(rest, std::back_inserter(script.steps));
+}
+
+/// A phase's number is its place among them.
+void number_phases(Script& script) {
+  std::size_t phase = 0;
+  std::size_t seen = script.steps.empty() ? 0 : script.steps.front().phase;
+  for (auto& each : script.steps) {
+    if (each.phase != seen) ++phase;
+    seen = std::exchange(each.phase, phase);
+  }
+}
+
+}  // namespace
+
+std::string drop_not_null_check(const std::string& table) {
+  return "ALTER TABLE " + ddl::quote(table) + " DROP CONSTRAINT IF EXISTS " +
+         ddl::quote(std::string(not_null_check));
 }
 
 bool needs_value(const orm::Column& column) {
@@ -108,6 +181,41 @@ void Renderer::guard_tenant(const std::string& table, const orm::Column& before,
         "refer by " + table + "." + before.name + " to a row of another tenant; correct them first");
 }
 
+void Renderer::guard_reference(const std::string& table, const orm::Column& before,
+                               const orm::Column& after) {
+  if (!after.references || !after.references->tenant.empty()) return;  // guard_tenant() looks at both
+  const auto& to = *after.references;
+  const bool known =
+      before.references && before.references->table == to.table && before.references->column == to.column;
+  if (known || ddl::type_name(before, dialect_) != ddl::type_name(after, dialect_)) return;
+  const auto name = ddl::quote(before.name);
+  guard(table,
+        name + " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " + ddl::quote(to.table) +
+            " AS mpf_target WHERE mpf_target." + ddl::quote(to.column) + " = " + ddl::quote(table) + "." +
+            name + ")",
+        "refer by " + table + "." + before.name + " to rows of " + to.table +
+            " that do not exist; correct or delete them first");
+}
+
+void Renderer::guard_unique(const orm::Table& table, const orm::Index& index) {
+  std::string keys;
+  std::string names;
+  std::string where = index.where ? "(" + index.where->of(dialect_) + ")" : std::string();
+  const auto add = [&](const std::string& key, const std::string& name) {
+    keys += (keys.empty() ? "" : ", ") + key;
+    names += (names.empty() ? "" : ", ") + name;
+    if (!index.nulls_equal) where += (where.empty() ? "" : " AND ") + key + " IS NOT NULL";
+  };
+  for (const auto& each : index.columns) add(ddl::quote(each), each);
+  for (const auto& each : index.expressions) add("(" + each.of(dialect_) + ")", each.of(dialect_));
+  auto query = "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM " + ddl::quote(table.name);
+  if (!where.empty()) query += " WHERE " + where;
+  query += " GROUP BY " + keys + " HAVING count(*) > 1) AS mpf_equal";
+  step(Step::Kind::guard, std::move(query)).message = "of " + table.name + " have the same " + names +
+                                                      " as others, which " + index.name +
+                                                      " forbids; correct them first";
+}
+
 void Renderer::guard_check(const orm::Table& table, const orm::Check& check) {
   guard(table.name, "NOT (" + check.condition.of(dialect_) + ")",
         "break the new rule " + check.name + "; correct them first");
@@ -162,7 +270,10 @@ Script render(std::span<const Operation> operations, State& state, const std::st
   } catch (const StateError& e) {
     throw RenderError(std::min(at, operations.size() - 1), e.what());
   }
-  return renderer->take();
+  auto script = renderer->take();
+  if (dialect == Dialect::postgres) count_first(script, operations);
+  number_phases(script);
+  return script;
 }
 
 std::string to_text(const Script& script) {

@@ -22,6 +22,7 @@ struct Batches {
   std::string where;  ///< may be empty
   std::size_t rows = 5000;
   std::chrono::milliseconds pause{0};
+  std::optional<std::int64_t> until = {};  ///< only rows with ids up to this one
 };
 
 /// What running a migration comes to, in order.

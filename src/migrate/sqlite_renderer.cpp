@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "migrate/renderer.hpp"
 #include "orm/ddl.hpp"
@@ -48,12 +49,13 @@ class SqliteRenderer final : public Renderer {
     if (!group_) return;
     const auto group = std::move(*group_);
     group_.reset();
-    operation_ = group.operation;
+    const auto current = std::exchange(operation_, group.operation);
     if (group.rebuild) {
       rebuild(group);
     } else {
       for (const auto& statement : group.cheap) sql(statement);
     }
+    operation_ = current;
   }
 
  private:

@@ -8,6 +8,11 @@
 namespace mpf::migrate {
 namespace {
 
+constexpr std::string_view squashed_word = "_squashed_";
+
+/// What stands for others, which are said as well: nobody need ever have applied it.
+bool is_squashed(const MigrationId& id) { return id.name.find(squashed_word) != std::string::npos; }
+
 /// What only changes tables, and loses no rows when all of it is done at once.
 bool is_plain(const LocatedOperation& located) {
   const auto& op = located.operation;
@@ -61,7 +66,7 @@ void check_between(const Graph& graph, const std::set<MigrationId>& ids) {
 }  // namespace
 
 MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& modules, const std::string& module,
-                     std::string_view from, std::string_view to) {
+                     std::string_view from, std::string_view to, bool past_border) {
   const auto& first = find_one(graph, modules, module, from);
   const auto& last = find_one(graph, modules, module, to);
   std::set<MigrationId> ids;
@@ -74,7 +79,7 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
   check_between(graph, ids);
 
   MigrationText result;
-  result.id = {module, first.id.name.substr(0, first.id.name.find('_')) + "_squashed_" +
+  result.id = {module, first.id.name.substr(0, first.id.name.find('_')) + std::string(squashed_word) +
                            last.id.name.substr(0, last.id.name.find('_'))};
   std::set<MigrationId> depends;
   State state;
@@ -88,6 +93,12 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
       replay(migration, state);
     }
     if (!ids.contains(migration.id)) continue;
+    if (migration.border && seen > 0 && !past_border) {
+      fail(ErrorKind::conflict,
+           migration.id.to_string() +
+               " waits behind a release border: a database that stands before it could not go on once it is "
+               "squashed; squash up to it, or, if every database has passed it, say so by `--past-border`");
+    }
     ++seen;
     for (const auto& id : migration.depends) {
       if (!ids.contains(id)) depends.insert(id);
@@ -96,12 +107,8 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
     plain = plain && std::ranges::all_of(migration.operations, is_plain);
     result.operations.insert(result.operations.end(), migration.operations.begin(),
                              migration.operations.end());
-    const bool squashed = !migration.replaces.empty();
-    if (squashed) {
-      result.replaces.insert(result.replaces.end(), migration.replaces.begin(), migration.replaces.end());
-    } else {
-      result.replaces.push_back(migration.id);
-    }
+    result.replaces.insert(result.replaces.end(), migration.replaces.begin(), migration.replaces.end());
+    result.replaces.push_back(migration.id);
   }
   result.depends.assign(depends.begin(), depends.end());
   if (plain && from_nothing && !has_twins(state, module)) {
@@ -113,31 +120,37 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
   return result;
 }
 
-std::vector<const Migration*> adopt_squashed(const Graph& graph, History::Records& records) {
+std::vector<const Migration*> adopt_squashed(const Graph& graph, History::Records& records,
+                                             std::string* problems) {
   std::vector<const Migration*> result;
   for (const auto& migration : graph.migrations()) {
     if (migration.replaces.empty()) continue;
     std::size_t applied = 0;
+    std::size_t missing = 0;
     Timestamp last{};
     for (const auto& id : migration.replaces) {
       const auto found = records.find(id);
-      if (found == records.end()) continue;
-      ++applied;
-      last = std::max(last, found->second.applied_at);
+      if (found != records.end()) {
+        ++applied;
+        last = std::max(last, found->second.applied_at);
+      } else if (!is_squashed(id)) {
+        ++missing;
+      }
     }
     const bool known = records.contains(migration.id);
     if (!known && applied == 0) continue;
-    if (!known && applied < migration.replaces.size()) {
-      fail(ErrorKind::conflict,
-           "only some of what was squashed into " + migration.id.to_string() +
-               " are applied: deploy the version before it was squashed and run `migrate "
-               "apply` there first");
+    if (!known && missing > 0) {
+      const auto problem = "only some of what was squashed into " + migration.id.to_string() +
+                           " are applied: deploy the version before it was squashed and run `migrate apply` "
+                           "there first (`--past-border` where something waits)";
+      if (!problems) fail(ErrorKind::conflict, problem);
+      *problems += (problems->empty() ? "" : "\n") + problem;
+      continue;
     }
-    if (applied > 0) {
-      for (const auto& id : migration.replaces) records.erase(id);
-      result.push_back(&migration);
-    }
-    if (!known) records[migration.id] = {migration.checksum, last};
+    for (const auto& id : migration.replaces) records.erase(id);
+    if (known) continue;
+    records[migration.id] = {migration.checksum, last};
+    result.push_back(&migration);
   }
   return result;
 }

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include <mpf/base/file.hpp>
+#include <mpf/db/sqlite.hpp>
+#include <mpf/fiber/fiber.hpp>
 
 #include "app/migrate_shell.hpp"
 
@@ -90,6 +92,8 @@ TEST_CASE("wrong usage ends with 64, unknown names with 66 and what may be meant
        {"there is no module 'content.itm'; did you mean 'content.item'?"}},
       {"portal migrate apply content.item 0001_inital", 66, {"did you mean '0001_initial'?"}},
       {"portal migrate rollback content.itm", 66, {"did you mean 'content.item'?"}},
+      {"portal migrate rollback content.item ''", 65, {"the name of the migration is empty"}},
+      {"portal migrate apply content.item ''", 65, {"the name of the migration is empty"}},
       {"portal migrate sql content.itm 0001", 66, {"did you mean 'content.item'?"}},
       {"portal migrate fake content.item 0007_x", 66, {"there is no migration content.item/0007_x"}},
       {"portal migrate sum content.itm", 66, {"did you mean 'content.item'?"}},
@@ -134,7 +138,7 @@ TEST_CASE(
   std::filesystem::remove(file);
   refused("its file is gone");
   CHECK(shell.run("portal migrate show") == 0);
-  CHECK(shell.says("missing"));
+  CHECK(shell.says("newer"));
   write_file_atomic(file, text);
   // A new file below one that is applied: history would have holes.
   const auto first = read_file(shell.migrations() / "0001_initial.yaml");
@@ -167,6 +171,101 @@ TEST_CASE("a module that is gone leaves a clear state") {
   CHECK(shell.out == "1 migration forgotten; the tables are still there\n");
   CHECK(shell.run("portal migrate show") == 0);
   CHECK_FALSE(shell.says("shop.cart"));
+}
+
+TEST_CASE("check ends with another code for each difference, a killed migration included") {
+  MigrateShell shell;
+  shell.make_and_apply();
+  write_file_atomic(
+      shell.migrations() / "0002_half.yaml",
+      "migration:\n  module: content.item\n  name: \"0002_half\"\n  depends: [content.item/0001_initial]\n"
+      "operations:\n  - add_column:\n      table: content_item\n      column: {name: extra, type: text, "
+      "nullable: true}\n  - backfill: {table: content_item, set: {extra: \"title\"}}\n  - sql:\n      "
+      "irreversible: true\n      sqlite: \"SELECT * FROM nowhere\"\n");
+  REQUIRE(shell.run("portal migrate sum") == 0);
+  CHECK(shell.run("portal migrate apply") != 0);
+  CHECK(shell.run("portal migrate check") == 78);
+  CHECK(shell.says("content.item/0002_half is half applied: go on with `migrate apply`, or undo it by"));
+  CHECK_FALSE(shell.says("the tables are not as"));
+  CHECK(shell.run("portal migrate rollback content.item") == 0);
+  CHECK(shell.says("rolling back content.item/0002_half"));
+  std::filesystem::remove(shell.migrations() / "0002_half.yaml");
+  REQUIRE(shell.run("portal migrate sum") == 0);
+  CHECK(shell.run("portal migrate check") == 0);
+}
+
+TEST_CASE("rollback that deletes what is in use wants to be told so") {
+  MigrateShell shell;
+  shell.make_and_apply();
+  shell.models("summary");
+  shell.make_and_apply();
+  const auto insert = [&] {
+    fiber::run([&] {
+      const auto database = db::open_sqlite({.file = shell.file()});
+      database->execute_script("INSERT INTO content_item (title, teaser, summary) VALUES ('a', 'b', 'c')");
+    });
+  };
+  insert();
+  struct Case {
+    std::string name;
+    std::vector<std::string> losses;
+  };
+  const std::vector<Case> cases{
+      {"0002", {"content.item/0002_add_summary: drop column content_item.summary"}},
+      {"0001",
+       {"content.item/0002_add_summary: drop column content_item.summary",
+        "content.item/0001_initial: drop table content_item"}},
+  };
+  for (const auto& each : cases) {
+    const auto command = "portal migrate rollback content.item " + each.name;
+    CAPTURE(command);
+    CHECK(shell.run(command) == 65);
+    CAPTURE(shell.errors);
+    for (const auto& loss : each.losses) CHECK(shell.complains(loss));
+    CHECK(shell.complains("say --yes"));
+    CHECK(shell.out.empty());
+    CHECK(shell.run(command + " --dry-run") == 0);
+    CHECK(shell.run("portal migrate check") == 0);
+    CHECK(shell.run(command + " --yes") == 0);
+    CHECK(shell.run("portal migrate apply") == 0);
+  }
+  // The table has no rows any more.
+  CHECK(shell.run("portal migrate rollback content.item 0001") == 0);
+}
+
+TEST_CASE("a release starts beside a database that the next one has migrated, and tells so") {
+  MigrateShell shell;
+  shell.make_and_apply();
+  const auto sums = read_file(shell.migrations() / "migrations.sum");
+  shell.models("summary");
+  shell.make_and_apply();
+  // The release before.
+  shell.models("");
+  std::filesystem::remove(shell.migrations() / "0002_add_summary.yaml");
+  write_file_atomic(shell.migrations() / "migrations.sum", sums);
+  CHECK(shell.run("portal migrate apply") == 0);
+  CHECK(shell.out == "applied by a newer release: content.item/0002_add_summary\nnothing to apply\n");
+  CHECK(shell.run("portal migrate rollback content.item") == 65);
+  CHECK(shell.complains("if a newer release has it, use that one"));
+  CHECK(shell.run("portal migrate check") == 78);
+  CHECK(shell.run("portal site list") == 0);  // needs all services
+}
+
+TEST_CASE("apply with --until-border tells what waits, on SQLite too") {
+  MigrateShell shell;
+  shell.models("both");
+  shell.make_and_apply();
+  shell.models("slim");
+  CHECK(shell.run("portal migrate make") == 0);
+  CHECK(shell.run("portal migrate apply --until-border") == 0);
+  CHECK(shell.says("behind a release border: content.item/0003_drop_teaser\n"));
+  CHECK(shell.run("portal migrate apply") == 0);
+  CHECK(shell.says("1 migration applied\n"));
+  CHECK_FALSE(shell.says("behind a release border"));
+  CHECK(shell.run("portal migrate squash content.item 0001 0003") == 65);
+  CHECK(shell.complains("0003_drop_teaser waits behind a release border"));
+  CHECK(shell.run("portal migrate squash content.item 0001 0003 --past-border") == 0);
+  CHECK(shell.run("portal migrate check") == 0);
 }
 
 TEST_CASE("progress of long work: lines in a log") {

@@ -1,6 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <functional>
+#include <map>
+#include <thread>
+
+#include <mpf/db/sqlite.hpp>
+#include <mpf/fiber/fiber.hpp>
 
 #include "app/migrate_shell.hpp"
 
@@ -29,6 +35,71 @@ TEST_CASE("a release border at a shell: apply stops there on PostgreSQL, tells s
   CHECK(shell.run("portal migrate apply --past-border") == 0);
   CHECK(shell.run("portal migrate check") == 0);
   CHECK(shell.out == "models, files and tables agree\n");
+}
+
+TEST_CASE("each way to apply is a task of its own, which a worker without the files leaves to others") {
+  MigrateShell shell;
+  shell.models("both");
+  shell.make_and_apply();
+  const auto sums = read_file(shell.migrations() / "migrations.sum");
+  shell.models("slim");
+  CHECK(shell.run("portal migrate make") == 0);
+  const std::vector<std::string> ways{"portal migrate apply --queue",
+                                      "portal migrate apply --queue --until-border",
+                                      "portal migrate apply content.item 0002 --queue"};
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    CAPTURE(ways[i]);
+    for (int twice = 0; twice < 2; ++twice) {
+      CHECK(shell.run(ways[i]) == 0);
+      CHECK(shell.out == "task " + std::to_string(i + 1) + " applies them; a worker runs it\n");
+    }
+  }
+  const auto value = [&](const std::string& sql) {
+    std::string result;
+    fiber::run([&] {
+      db::open_sqlite({.file = shell.file()})->execute({sql, {}, db::Access::read}, [&](const db::Row& row) {
+        result = row.text(0);
+      });
+    });
+    return result;
+  };
+  const auto until = [&](const std::unique_ptr<test::Process>& worker, const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!done() && !worker->ended() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    REQUIRE_MESSAGE(done(), worker->output());
+  };
+  const auto count = [&](const std::string& where) {
+    return std::stoi(
+        value("SELECT CAST(count(*) AS TEXT) FROM mpf_task WHERE name = 'mpf.migrate.apply' AND " + where));
+  };
+  // The release before knows none of them.
+  std::map<std::string, std::string> files;
+  for (const auto* name : {"0002_alter_teaser.yaml", "0003_drop_teaser.yaml", "migrations.sum"}) {
+    const auto file = shell.migrations() / name;
+    if (std::filesystem::exists(file)) files[name] = read_file(file);
+    std::filesystem::remove(file);
+  }
+  write_file_atomic(shell.migrations() / "migrations.sum", sums);
+  shell.models("both");
+  auto worker = shell.start("exec portal worker");
+  until(worker, [&] { return count("finished_at IS NULL AND run_at > created_at + 20000000") == 3; });
+  worker->kill(SIGTERM);
+  worker->wait(std::chrono::seconds(60));
+  for (const auto& [name, text] : files) write_file_atomic(shell.migrations() / name, text);
+  shell.models("slim");
+  fiber::run([&] {
+    db::open_sqlite({.file = shell.file()})
+        ->execute_script("UPDATE mpf_task SET run_at = created_at WHERE name = 'mpf.migrate.apply'");
+  });
+  worker = shell.start("exec portal worker");
+  until(worker, [&] { return count("finished_at IS NOT NULL") == 3; });
+  worker->kill(SIGTERM);
+  CHECK(value("SELECT name FROM mpf_migration WHERE module = 'content.item' ORDER BY name DESC LIMIT 1") ==
+        "0003_drop_teaser");
+  CHECK(shell.run("portal migrate apply --queue") == 0);
+  CHECK(shell.out == "nothing to apply\n");
 }
 
 TEST_CASE("a backfill runs as a task of a worker, killed and resumed, and tells how far it is") {

@@ -63,6 +63,10 @@ class MigrateShell {
     environment_.erase("MPF_DATABASE__URL");
     environment_["MPF_APPLICATION__DATA_FOLDER"] = (folder_ / name).string();
   }
+  /// That of SQLite.
+  std::filesystem::path file() const {
+    return std::filesystem::path(environment_.at("MPF_APPLICATION__DATA_FOLDER")) / "portal.db";
+  }
 
   /// Runs SQL in a PostgreSQL database of that address; returns what it gives, as psql prints it.
   static std::string sql(const std::string& address, const std::string& text) {

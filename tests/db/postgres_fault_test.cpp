@@ -156,6 +156,39 @@ TEST_CASE("postgres: a connection that is delayed, cut, garbled or silent gives 
   });
 }
 
+TEST_CASE("postgres: long work takes the limits off its own session, and none off a pooler's") {
+  for (const bool pooler : {false, true}) {
+    CAPTURE(pooler);
+    fiber::run([&] {
+      auto options = Postgres::shared().fresh();
+      options.pipelines = 1;
+      options.transaction_pooler = pooler;
+      {
+        const auto database = db::open_postgres(options);
+        database->execute_script("ALTER DATABASE \"" + options.database + "\" SET statement_timeout = '77s'");
+      }
+      const auto database = db::open_postgres(options);
+      database->execute_script("CREATE TABLE seen (value text)");
+      database->execute_long("INSERT INTO seen SELECT current_setting('statement_timeout')");
+      std::string seen;
+      database->execute({"SELECT value FROM seen", {}, db::Access::read},
+                        [&](const db::Row& row) { seen = row.text(0); });
+      CHECK(seen == (pooler ? "77s" : "0"));
+      if (!pooler) return;
+      database->execute_script("ALTER DATABASE \"" + options.database + "\" SET statement_timeout = '500ms'");
+      const auto other = db::open_postgres(options);
+      std::string message;
+      try {
+        other->execute_long("SELECT pg_sleep(60)");
+      } catch (const db::StatementTimeout& e) {
+        message = e.what();
+      }
+      CHECK(message.find("behind a pooler the limits of the server's role or database hold") !=
+            std::string::npos);
+    });
+  }
+}
+
 TEST_CASE("postgres: behind a pooler that lends another session for each transaction") {
   fiber::run([&] {
     auto options = Postgres::shared().fresh();

@@ -247,8 +247,7 @@ TEST_CASE("squashed migrations give the same tables, and count as applied where 
     Migrator squashed(all.get(), models());
     CHECK(squashed.pending().empty());
     CHECK(squashed.apply().empty());
-    CHECK(test::texts(*all, "SELECT name FROM mpf_migration WHERE module = 'm'") ==
-          std::vector<std::string>{"0001_squashed_0003"});
+    CHECK(test::number(*all, "SELECT count(*) FROM mpf_migration WHERE name = '0001_squashed_0003'") == 1);
     CHECK(squashed.show().size() == 2);
     const auto fresh = modules.open("fresh.db");
     Migrator(fresh.get(), models()).apply();

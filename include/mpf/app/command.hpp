@@ -144,6 +144,9 @@ class CommandContext : public Services {
   /// Runs tasks in this process until the command ends, beside those of other processes.
   void start_worker() const;
 
+  /// Shows the question to the person at the terminal; true for "yes". Nothing where nobody is.
+  std::optional<bool> confirm(std::string_view question) const;
+
   /// Reads a line without echo; from standard input as it is when that is no terminal.
   std::string read_password(std::string_view prompt) const;
 

@@ -108,8 +108,8 @@ struct DatabaseSettings {
             help("PostgreSQL: connections of each loop for statements outside of transactions"),
             config::min(1), config::max(100)),
         field<&DatabaseSettings::owned_connections>(
-            help("PostgreSQL: connections of each loop for transactions, at most"), config::min(1),
-            config::max(1000)),
+            help("PostgreSQL: connections of each loop for transactions, at most; migrations need two"),
+            config::min(2), config::max(1000)),
         field<&DatabaseSettings::statement_timeout>(help("PostgreSQL: of one statement")),
         field<&DatabaseSettings::lock_timeout>(help("PostgreSQL: wait for a lock that others hold")),
         field<&DatabaseSettings::silence_timeout>(help(

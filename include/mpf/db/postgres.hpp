@@ -72,7 +72,8 @@ struct PostgresOptions {
   std::chrono::milliseconds silence_timeout{5'000};
 
   /// For PgBouncer's transaction pooling, where each transaction may meet another session: no named
-  /// statements are prepared, and the limits above are those that the server's roles or databases set.
+  /// statements are prepared, and the limits above are those that the server's roles or databases set; those
+  /// of execute_long() too.
   bool transaction_pooler = false;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,9 +35,12 @@ namespace mpf::migrate {
 
 /// One call of a data function; in a transaction of its own on `database`, which also records how far it is.
 struct DataStep {
+  /// Below every id: these may be negative.
+  static constexpr std::int64_t beginning = -std::numeric_limits<std::int64_t>::max();
+
   db::Database& database;
-  std::int64_t position = 0;  ///< what the call before returned; 0 at first
-  std::int64_t done = 0;      ///< may be set, for people who watch
+  std::int64_t position = beginning;  ///< what the call before returned
+  std::int64_t done = 0;              ///< may be set, for people who watch
   std::int64_t total = 0;
 };
 /// A step of a migration in C++. Called again and again, until it returns nothing; interrupted, it goes on
@@ -112,14 +116,17 @@ struct PlannedMigration {
   std::string sql;      ///< readable: what it runs on this dialect; checks of rows as comments
   bool border = false;  ///< a release border lies before it
   bool held = false;    ///< it waits behind a border that apply() does not pass by itself
+  /// rollback_plan(): those of the losses whose tables or columns hold something.
+  std::vector<std::string> lost = {};
 };
 
 enum class MigrationState : std::uint8_t {
   pending,
-  begun,  ///< some of its steps are done: apply, or rollback, goes on
+  begun,  ///< some of its steps are done: apply() goes on with it, rollback() undoes it
   applied,
   edited,    ///< applied, and its file was changed since
-  missing,   ///< applied, and its file is gone
+  newer,     ///< applied after all that the files know: by a newer release, unless its file is gone
+  missing,   ///< applied before others, and its file is gone
   orphaned,  ///< applied, and its module is no longer part of the application
 };
 std::string_view to_string(MigrationState state) noexcept;
@@ -166,6 +173,12 @@ struct ApplyOptions {
   std::string name = {};
 };
 
+struct SquashOptions {
+  bool dry_run = false;
+  /// Every database has passed the release borders within: one that has not could not go on.
+  bool past_border = false;
+};
+
 /// Compares, writes and runs migrations. Belongs to one fiber at a time; several processes may apply to one
 /// database at once: one runs each migration, the others wait for it.
 ///
@@ -200,16 +213,21 @@ class Migrator {
   /// other in circles. Deterministic; empty when there is nothing to do, as right after another make().
   std::vector<MadeMigration> make(const MakeOptions& options = {});
 
-  /// What apply() would run, in its order, and what waits behind release borders. Checks history as apply()
-  /// does.
-  std::vector<PlannedMigration> plan();
+  /// What apply() would run with these options, in its order, and what waits behind release borders. Checks
+  /// history as apply() does.
+  std::vector<PlannedMigration> plan(const ApplyOptions& options = {});
 
   /// Names of what the models need and apply() has not run; cheap enough for every start. What waits behind a
-  /// release border is among them only if something that does not is built on it.
+  /// release border is among them only if something that does not is built on it. A database that a newer
+  /// release has migrated is no error: the one before runs on beside it.
   std::vector<MigrationId> pending();
 
+  /// Names of what a newer release has applied: recorded after all that these files know of the module. What
+  /// changes the database is refused then, as long as there is anything to change.
+  std::vector<MigrationId> newer();
+
   /// Names of what waits behind release borders.
-  std::vector<MigrationId> held();
+  std::vector<MigrationId> held(Borders borders = Borders::by_database);
 
   /// Runs what is pending; returns what this call ran.
   std::vector<MigrationId> apply(const ApplyOptions& options = {});
@@ -218,8 +236,9 @@ class Migrator {
   std::vector<PlannedMigration> rollback_plan(std::string_view module, std::string_view name = {});
 
   /// Undoes a migration and everything applied that depends on it, newest first. `name` may be the
-  /// beginning of one ("0002"); empty: the module's last applied one. Error(conflict), before anything is
-  /// run, if one of them cannot be undone.
+  /// beginning of one ("0002"); empty: the module's last applied one. What was begun and not finished counts
+  /// as applied; undone is what was done of it. Error(conflict), before anything is run, if one of them
+  /// cannot be undone.
   std::vector<MigrationId> rollback(std::string_view module, std::string_view name = {},
                                     const ApplyOptions& options = {});
 
@@ -227,7 +246,8 @@ class Migrator {
   std::vector<MigrationStatus> show();
 
   /// Records a migration as applied with its file's present checksum, or as not applied, without running
-  /// anything: for schemas that were changed by hand, and for files that were edited on purpose.
+  /// anything: for schemas that were changed by hand, and for files that were edited on purpose. Either way
+  /// it is no longer `begun`; what was done of it stays.
   void fake(const MigrationId& id, bool applied = true);
 
   /// The SQL of one migration (`name` may be the beginning of its name), forward or backward.
@@ -242,9 +262,10 @@ class Migrator {
   CheckReport check();
 
   /// Puts a module's migrations from one to the other into a single new one, which replaces their files.
-  /// Databases that have applied all of them take it as applied. Error(conflict) where that cannot be done.
+  /// Databases that have applied all of them take it as applied, and keep their names for releases from
+  /// before. Error(conflict) where that cannot be done.
   MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
-                       bool dry_run = false);
+                       const SquashOptions& options = {});
 
   /// Writes a module's migrations.sum anew, with the files as they are; empty: of all modules that have a
   /// source folder with migrations. Returns what it wrote.
