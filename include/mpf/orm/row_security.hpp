@@ -20,8 +20,8 @@
 ///
 /// An application does all of this by itself as soon as one of its models has the entry, or when the setting
 /// `database.row_security` is true: its database is opened by with_row_security(), and at its start the role
-/// gets what it lacks of the rights on all tables (let_scopes_in()). With ApplicationOptions::row_security all
-/// of its models have it, those of MPF included. For code without an application the functions are below.
+/// gets what it lacks of the rights on all tables (let_scopes_in()). With ApplicationOptions::row_security
+/// all of its models have it, those of MPF included. For code without an application the functions are below.
 namespace mpf::orm {
 
 struct RowSecurityOptions {
