@@ -136,7 +136,7 @@ TEST_CASE(
   CHECK(shell.run("portal migrate show") == 0);
   CHECK(shell.says("edited"));
   std::filesystem::remove(file);
-  refused("its file is gone");
+  refused(" is gone");
   CHECK(shell.run("portal migrate show") == 0);
   CHECK(shell.says("newer"));
   write_file_atomic(file, text);
