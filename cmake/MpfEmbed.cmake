@@ -23,6 +23,9 @@ function(mpf_embed target)
     DEPENDS ${files} ${list_file} ${MPF_EMBED_SCRIPT}
     COMMENT "Embedding ${arg_SYMBOL}"
     VERBATIM)
+  # A target without dependencies: as one of ${target}'s alone, the command would wait for the libraries that
+  # ${target} links.
+  add_custom_target(${flat}_files DEPENDS ${base}.cpp ${base}.hpp)
   set_property(GLOBAL APPEND PROPERTY MPF_GENERATED ${base}.hpp)
   target_sources(${target} PRIVATE ${base}.cpp)
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/embedded)
