@@ -145,13 +145,15 @@ bool explain_constraint(const ScopeData& scope, const ModelInfo& model, const db
                         const void* object, std::string_view prefix, std::vector<FieldError>& errors) {
   std::vector<std::size_t> columns;
   std::vector<std::size_t> tenants;
-  for (const std::string& name : columns_of(model.table, error)) {
+  const std::vector<std::string> names = columns_of(model.table, error);
+  for (const std::string& name : names) {
     for (std::size_t i = 0; i < model.columns.size(); ++i) {
       if (model.table.columns[i].name != name) continue;
       (i == model.site || i == model.provider ? tenants : columns).push_back(i);
     }
   }
-  if (columns.empty()) columns = std::move(tenants);  // about nothing else
+  // About nothing else: the tenant of a row that extends another may be in a key of the other as well.
+  if (columns.empty() && (!model.base || tenants.size() == names.size())) columns = std::move(tenants);
   if (columns.empty() && error.type() == db::ConstraintError::Type::foreign_key && !tells_what(error)) {
     columns = broken_references(scope, model, object);
   }

@@ -67,12 +67,16 @@ bool may_change(const ModelInfo& model, std::size_t i) {
          !column.generated;
 }
 
-/// A column that an update may write; none if there is none.
+/// A column that an update may write; none if there is none. One that refers to nothing where there is one:
+/// what keeps references apart must not keep this apart as well.
 std::size_t changeable_column(const ModelInfo& model) {
+  std::size_t found = no_column;
   for (std::size_t i = 0; i < model.columns.size(); ++i) {
-    if (may_change(model, i)) return i;
+    if (!may_change(model, i)) continue;
+    if (!model.columns[i].target) return i;
+    if (found == no_column) found = i;
   }
-  return no_column;
+  return found;
 }
 
 /// What an update may write without referring to anything: where a unique set of references kept the row of

@@ -123,7 +123,7 @@ class Renderer {
 
   // render_json.cpp
   void write_json(const JsonNode& node);
-  void write_json_steps(std::span<const JsonStep> steps);
+  void write_json_place(const Node& document, std::span<const JsonStep> steps);
   void write_json_contains(const JsonContainsNode& node);
 
   // render_search.cpp

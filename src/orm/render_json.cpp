@@ -5,33 +5,37 @@
 /// What JSON documents hold, in SQL.
 namespace mpf::orm::detail {
 
-void Renderer::write_json_steps(std::span<const JsonStep> steps) {
+void Renderer::write_json_place(const Node& document, std::span<const JsonStep> steps) {
+  std::string place = sql_.capture([&] { write_value(document); });
   for (const JsonStep& step : steps) {
-    sql_ << (sql_.sqlite() ? ", " : " -> ");
-    if (const auto* const key = std::get_if<std::string>(&step)) {
-      sql_.bind(*key);
-    } else if (sql_.sqlite()) {
-      sql_.bind(std::get<std::int64_t>(step));
-    } else {
-      sql_ << "CAST(";
-      sql_.bind(std::get<std::int64_t>(step)) << " AS int4)";
-    }
+    place = sql_.capture([&] {
+      const auto* const key = std::get_if<std::string>(&step);
+      if (sql_.sqlite()) {
+        sql_ << place << ", ";
+        key ? sql_.bind(*key) : sql_.bind(std::get<std::int64_t>(step));
+      } else if (key) {
+        sql_ << place << " -> ";
+        sql_.bind(*key);
+      } else {  // "->" takes a value that is no array for one of that value alone
+        sql_ << "jsonb_path_query_first(" << place << ", 'strict $[$i]', ";
+        sql_.bind(db::JsonText{fmt::format(R"({{"i":{}}})", std::get<std::int64_t>(step))}) << ", TRUE)";
+      }
+    });
   }
+  sql_ << place;
 }
 
 void Renderer::write_json(const JsonNode& node) {
   if (sql_.sqlite()) {
     constexpr std::string_view names[] = {"exists", "text", "integer", "real", "boolean", "length"};
     sql_ << "mpf_json('" << names[static_cast<std::size_t>(node.type)] << "', ";
-    write_value(*node.document);
-    write_json_steps(node.steps);
+    write_json_place(*node.document, node.steps);
     sql_ << ")";
     return;
   }
   const std::string at = sql_.capture([&] {
     sql_ << "(";
-    write_value(*node.document);
-    write_json_steps(node.steps);
+    write_json_place(*node.document, node.steps);
     sql_ << ")";
   });
   const auto typed = [&](std::string_view type, std::string_view value) {
@@ -72,14 +76,12 @@ void Renderer::write_json_contains(const JsonContainsNode& node) {
   if (sql_.sqlite()) {
     sql_ << "mpf_json_contains(";
     sql_.bind(node.wanted) << ", ";
-    write_value(*node.document);
-    write_json_steps(node.steps);
+    write_json_place(*node.document, node.steps);
     sql_ << ")";
     return;
   }
   sql_ << (node.steps.empty() ? "" : "(");
-  write_value(*node.document);
-  write_json_steps(node.steps);
+  write_json_place(*node.document, node.steps);
   sql_ << (node.steps.empty() ? " @> " : ") @> ");
   sql_.bind(db::JsonText{node.wanted});
 }

@@ -18,7 +18,7 @@ using orm::f;
 namespace {
 
 std::int64_t rows_in(const World& world, const std::string& table) {
-  return world.number("SELECT count(*) FROM " + table);
+  return world.number("SELECT count(*) FROM \"" + table + "\"");
 }
 
 }  // namespace

@@ -94,7 +94,10 @@ struct Samples : WorldWith<Sample> {
   void walk(bool down) const {
     CAPTURE(down);
     const auto query = scope.query<Sample>().order_by(down ? f<Member>.desc() : f<Member>.asc());
-    std::vector<orm::Id> ids = query.ids();
+    // Equal ones come by their ids.
+    const auto exact = down ? scope.query<Sample>().order_by(f<Member>.desc(), f<&Sample::id>.desc())
+                            : scope.query<Sample>().order_by(f<Member>.asc(), f<&Sample::id>.asc());
+    const std::vector<orm::Id> ids = exact.ids();
     CHECK(ids.size() == rows.size());
     std::vector<orm::Id> walked;
     std::string cursor;
