@@ -168,8 +168,10 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // Outside of pipeline mode.
   void begin_plain(std::string_view sql);
-  void wait_for_socket(fiber::TimePoint until = fiber::TimePoint::max());
-  Result next_plain_result(fiber::TimePoint until = fiber::TimePoint::max());
+  /// False if nothing came by then.
+  bool wait_for_socket(fiber::TimePoint until = fiber::TimePoint::max());
+  bool plain_result_came(fiber::TimePoint until);
+  Result next_plain_result();
   Result finish_plain();
   void put_copy_data(const std::string& data);
   [[noreturn]] void throw_lost(std::string_view sql) const;

@@ -27,23 +27,29 @@ void Link::begin_plain(std::string_view sql) {
   flush();
 }
 
-void Link::wait_for_socket(fiber::TimePoint until) {
+bool Link::wait_for_socket(fiber::TimePoint until) {
   Completion ready;
   ready.open = 1;
   socket_waiter_ = &ready;
   try {
-    if (!ready.waiter.wait_until(until)) {
-      socket_waiter_ = nullptr;
-      break_off("a statement could not be cancelled");
-    }
+    if (ready.waiter.wait_until(until)) return true;
   } catch (...) {
     if (socket_waiter_ == &ready) socket_waiter_ = nullptr;
     throw;
   }
+  socket_waiter_ = nullptr;
+  return false;
 }
 
-Result Link::next_plain_result(fiber::TimePoint until) {
-  while (!broken_ && PQisBusy(connection_.get()) != 0) wait_for_socket(until);
+bool Link::plain_result_came(fiber::TimePoint until) {
+  while (!broken_ && PQisBusy(connection_.get()) != 0) {
+    if (!wait_for_socket(until)) return false;
+  }
+  return true;
+}
+
+Result Link::next_plain_result() {
+  plain_result_came(fiber::TimePoint::max());
   if (broken_) return nullptr;
   return Result(PQgetResult(connection_.get()));
 }
@@ -54,26 +60,36 @@ Result Link::next_plain_result(fiber::TimePoint until) {
 Result Link::finish_plain() {
   Result error;
   std::exception_ptr ended;
-  fiber::TimePoint until = fiber::TimePoint::max();
-  const auto take_all = [&] {
-    while (Result result = next_plain_result(until)) {
+  const auto all_taken = [&](fiber::TimePoint until) {
+    while (plain_result_came(until)) {
+      Result result = next_plain_result();
+      if (!result) return true;
       const auto status = PQresultStatus(result.get());
       if (status == PGRES_FATAL_ERROR && !error) error = std::move(result);
       if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
         break_off("a script cannot run COPY: use bulk_insert()");
       }
     }
+    return false;
   };
   try {
-    take_all();
+    all_taken(fiber::TimePoint::max());
   } catch (...) {
     ended = std::current_exception();
   }
   if (ended) {
     const fiber::ShieldScope shield;
-    until = SteadyClock::now() + options_->answer_grace;
-    if (!broken_ && !tell_server_to_cancel()) break_off("a statement could not be cancelled");
-    take_all();
+    const auto give_up = SteadyClock::now() + options_->answer_grace;
+    // Told again: the server may not have begun with it when it was told.
+    for (auto patience = std::chrono::milliseconds(50); !broken_; patience *= 2) {
+      if (!tell_server_to_cancel()) {
+        break_off("a statement could not be cancelled");
+      } else if (all_taken(SteadyClock::now() + patience)) {
+        break;
+      } else if (SteadyClock::now() >= give_up) {
+        break_off("a statement could not be cancelled");
+      }
+    }
   }
   plain_ = false;
   if (!broken_ && PQstatus(connection_.get()) == CONNECTION_BAD) {

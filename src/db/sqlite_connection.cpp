@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/wait_watch.hpp>
 
+#include "db/own_thread.hpp"
 #include "db/sqlite_bind.hpp"
 #include "db/sqlite_error.hpp"
 #include "db/sqlite_functions.hpp"
@@ -78,6 +80,8 @@ void Connection::configure(Role role, const SqliteOptions& options) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   // SQLite's parser recurses by the depth of expressions, and fibers have small stacks.
   sqlite3_limit(handle, SQLITE_LIMIT_EXPR_DEPTH, 300);
+  // SQLite's own default; distributions build it with others, and a program must not depend on that.
+  sqlite3_limit(handle, SQLITE_LIMIT_VARIABLE_NUMBER, 32'766);
   check(register_functions(handle), "functions");
   check(register_tokenizer(handle), "the tokenizer of FTS5");
   sqlite3_busy_handler(
@@ -204,24 +208,28 @@ Connection::Cached& Connection::prepare(std::string_view sql) {
 int Connection::start(Cached& cached) {
   sqlite3_stmt* const prepared = cached.statement.get();
   if (abort_ || !fiber::in_fiber()) return sqlite3_step(prepared);
-  const auto began = std::chrono::steady_clock::now();
-  held_since_ = began;
-  longest_hold_ = {};
-  int code = SQLITE_OK;
-  if (cached.pace == Pace::quick) {
-    code = sqlite3_step(prepared);
-    longest_hold_ = std::max(longest_hold_, std::chrono::steady_clock::now() - held_since_);
-  } else {
-    const auto quiet = fiber::wait_watch.set(nullptr);  // it is the database that is waited for
+  if (cached.pace != Pace::quick) {
     try {
-      code = fiber::offload([&] { return sqlite3_step(prepared); });
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::unavailable) throw;
-      code = sqlite3_step(prepared);  // all threads are busy, with many more to come
+      return start_beside(cached);
+    } catch (const std::system_error&) {  // no thread is to be had
     }
-    longest_hold_ = std::chrono::steady_clock::now() - began;
   }
-  cached.pace = longest_hold_ > long_hold ? Pace::slow : Pace::quick;
+  held_since_ = std::chrono::steady_clock::now();
+  longest_hold_ = {};
+  const int code = sqlite3_step(prepared);
+  longest_hold_ = std::max(longest_hold_, std::chrono::steady_clock::now() - held_since_);
+  if (longest_hold_ > long_hold) cached.pace = Pace::slow;
+  return code;
+}
+
+int Connection::start_beside(Cached& cached) {
+  int code = SQLITE_OK;
+  on_own_thread([&](const std::atomic<bool>& stop) {
+    const AbortScope heed(*this, stop);
+    const auto began = std::chrono::steady_clock::now();
+    code = sqlite3_step(cached.statement.get());
+    cached.pace = std::chrono::steady_clock::now() - began > long_hold ? Pace::slow : Pace::quick;
+  });
   return code;
 }
 

@@ -108,6 +108,9 @@ class Connection {
   Cached& prepare(std::string_view sql);
   /// To the first row or the end; SQLite's code.
   int start(Cached& cached);
+  /// On a thread of its own, not one of offload()'s: those may all wait for the writer's turn that this
+  /// connection's fiber has.
+  int start_beside(Cached& cached);
   Prepared compile(std::string_view sql, bool kept, std::string_view* rest);
   void check(int code, std::string_view sql);
   [[noreturn]] void fail(int code, std::string_view sql);
