@@ -176,12 +176,14 @@ TEST_CASE("postgres: a server that gives no answer within database.silence_timeo
   app.start_with_sites();
   gate.swallow(true);
   const auto began = std::chrono::steady_clock::now();
-  CHECK_THROWS_AS(app->run([](const Services& services) {
-    services.db().execute({"SELECT 1", {}, {}});
-  }),
-                  db::ConnectionLost);
+  std::string told;
+  try {
+    app->run([](const Services& services) { services.db().execute({"SELECT 1", {}, {}}); });
+  } catch (const db::ConnectionLost& error) {
+    told = error.what();
+  }
   CHECK(std::chrono::steady_clock::now() - began < 10s);
-  CHECK(app.logger->contains("the server has fallen silent: no answer for 300 ms"));
+  CHECK_MESSAGE(told.find("the server has fallen silent: no answer for 300 ms") != std::string::npos, told);
   gate.swallow(false);
 }
 

@@ -116,10 +116,10 @@ TEST_CASE("postgres: an application whose models have row_security() works behin
     });
     // By the ORM, by hand in the scope, and by who has none.
     s.get("/count", [](Context& ctx) {
-      auto& db = ctx.scope().db();
-      std::string told = std::to_string(ctx.scope().query<Note>().count());
+      const auto scope = ctx.scope();
+      std::string told = std::to_string(scope.query<Note>().count());
       for (const char* table : {"note", "word", "note_words", "orm_change"}) {
-        told += " " + number(db, std::string("SELECT count(*) FROM ") + table);
+        told += " " + number(scope.db(), std::string("SELECT count(*) FROM ") + table);
       }
       return http::Response::text(told + " " + number(ctx.db(), "SELECT count(*) FROM note"));
     });
