@@ -231,7 +231,8 @@ class Arrangement {
         if (!create) continue;
         auto& table = create->table;
         for (auto& column : table.columns) {
-          if (!column.references || column.references->table == table.name) continue;
+          // A key that is another row's stays so: some other reference closes the circle, too.
+          if (!column.references || column.primary_key || column.references->table == table.name) continue;
           if (!leads_to(column.references->table, table.name)) continue;
           later.emplace_back(AlterColumn{table.name, column});
           column.references.reset();

@@ -45,10 +45,17 @@ void make_tables(db::Database& database, const State& state) {
   const bool postgres = dialect == db::Dialect::postgres;
   for (const auto& [name, entry] : state.tables()) {
     auto table = entry.table;
-    if (postgres) {  // references may go in circles
-      for (auto& column : table.columns) column.references.reset();
+    std::string from_others;  // a key that is another row's counts nothing itself
+    if (postgres) {           // references may go in circles
+      for (auto& column : table.columns) {
+        if (column.primary_key && column.references) {
+          from_others += "; ALTER TABLE " + ddl::quote(name) + " ALTER COLUMN " + ddl::quote(column.name) +
+                         " DROP IDENTITY";
+        }
+        column.references.reset();
+      }
     }
-    database.execute_script(ddl::create_table(table, dialect));
+    database.execute_script(ddl::create_table(table, dialect) + from_others);
     for (const auto& index : table.indexes) {
       for (const auto& sql : ddl::make_index(table, index, dialect)) database.execute_script(sql);
     }

@@ -163,11 +163,24 @@ class Linter {
                      return is_added(op.table, column.name) && mentions(op.check.condition, column.name);
                    }));
   }
+  /// Whether the columns whose twins these are have such an index already.
+  bool is_held_unique(const CreateIndex& op) const {
+    const auto& [module, table, twins] = before_->entry(op.table);
+    auto columns = op.index.columns;
+    for (auto& column : columns) {
+      const auto found = std::ranges::find(twins, column, &Twins::to);
+      if (found != twins.end()) column = found->from;
+    }
+    return columns != op.index.columns && std::ranges::any_of(table.indexes, [&](const orm::Index& index) {
+             return index.unique && index.columns == columns && index.expressions.empty() && !index.where;
+           });
+  }
   void check(const CreateIndex& op) {
     if (op.index.unique) {
-      check_narrowed(op.table, std::ranges::any_of(op.index.columns, [&](const std::string& column) {
-                       return is_added(op.table, column);
-                     }));
+      check_narrowed(op.table, is_held_unique(op) ||
+                                   std::ranges::any_of(op.index.columns, [&](const std::string& column) {
+                                     return is_added(op.table, column);
+                                   }));
     }
     if (!op.index.unique && op.index.columns.size() > many_columns) {
       add("wide-index",

@@ -1,6 +1,7 @@
 #include "migrate/runner.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <mpf/fiber/fiber.hpp>
 
@@ -94,11 +95,14 @@ std::vector<MigrationId> Runner::run(const std::vector<Prepared>& work) {
 Runner::Outcome Runner::run(const Prepared& work) {
   const auto phases = phases_of(work.script);
   bool ran = false;
+  std::optional<std::size_t> told;
   for (std::size_t i = 0; i < phases.size(); ++i) {
     const bool last = i + 1 == phases.size();
     const auto steps = phases[i];
-    if (phases.size() > 1 && (i == 0 || phases[i - 1][0].operation != steps[0].operation)) {
-      tell(&work, describe(work.operations[steps[0].operation].operation));
+    // Guards come before others' changes, and are not what is done.
+    if (phases.size() > 1 && !only_looks(steps) && told != steps[0].operation) {
+      told = steps[0].operation;
+      tell(&work, describe(work.operations[*told].operation));
     }
     ran = (has_portions(steps) ? run_portions(work, steps[0], i, last) : run_phase(work, steps, i, last)) ||
           ran;

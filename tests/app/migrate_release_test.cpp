@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <set>
 #include <thread>
 
 #include <mpf/db/sqlite.hpp>
@@ -47,13 +48,17 @@ TEST_CASE("each way to apply is a task of its own, which a worker without the fi
   const std::vector<std::string> ways{"portal migrate apply --queue",
                                       "portal migrate apply --queue --until-border",
                                       "portal migrate apply content.item 0002 --queue"};
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    CAPTURE(ways[i]);
-    for (int twice = 0; twice < 2; ++twice) {
-      CHECK(shell.run(ways[i]) == 0);
-      CHECK(shell.out == "task " + std::to_string(i + 1) + " applies them; a worker runs it\n");
-    }
+  std::set<std::string> told;
+  for (const auto& way : ways) {
+    CAPTURE(way);
+    CHECK(shell.run(way) == 0);
+    CHECK(shell.says(" applies them; a worker runs it\n"));
+    const auto first = shell.out;
+    CHECK(shell.run(way) == 0);
+    CHECK(shell.out == first);
+    told.insert(first);
   }
+  CHECK(told.size() == ways.size());
   const auto value = [&](const std::string& sql) {
     std::string result;
     fiber::run([&] {
@@ -93,6 +98,8 @@ TEST_CASE("each way to apply is a task of its own, which a worker without the fi
     db::open_sqlite({.file = shell.file()})
         ->execute_script("UPDATE mpf_task SET run_at = created_at WHERE name = 'mpf.migrate.apply'");
   });
+  // No worker begins before what is due; then there is nothing left for the tasks.
+  CHECK(shell.run("portal migrate apply") == 0);
   worker = shell.start("exec portal worker");
   until(worker, [&] { return count("finished_at IS NOT NULL") == 3; });
   worker->kill(SIGTERM);

@@ -29,6 +29,7 @@ class Releases {
   /// The release before knows all files but these.
   void cut(const std::vector<std::string>& files) const {
     std::filesystem::remove_all(old_.folder("m"));
+    std::filesystem::create_directories(old_.folder("m"));
     std::filesystem::copy(next_.folder("m"), old_.folder("m"), std::filesystem::copy_options::recursive);
     for (const auto& file : files) std::filesystem::remove(old_.folder("m") / (file + ".yaml"));
     old_.accept("m");

@@ -274,6 +274,11 @@ inline std::set<std::string> catalog_of(const std::vector<orm::Table>& tables, d
     auto bare = each;
     for (auto& column : bare.columns) column.references.reset();
     for (const auto& sql : orm::create_table_sql(bare, empty.dialect())) empty.execute_script(sql);
+    for (const auto& column : each.columns) {
+      if (!column.primary_key || !column.references) continue;
+      empty.execute_script("ALTER TABLE " + orm::ddl::quote(each.name) + " ALTER COLUMN " +
+                           orm::ddl::quote(column.name) + " DROP IDENTITY");
+    }
   }
   for (const auto& each : tables) {
     for (const auto& column : each.columns) {

@@ -89,7 +89,7 @@ std::vector<Change> changes() {
          t[1].columns.push_back(test::col("token", ColumnType::uuid));
          t[1].columns.back().computed_default = orm::SqlText{"randomblob(16)", "gen_random_uuid()"};
        },
-       {"ADD COLUMN \"token\" uuid;", "SET DEFAULT gen_random_uuid()", "in batches of", "NOT VALID",
+       {"ADD COLUMN \"token\" uuid;", "SET DEFAULT (gen_random_uuid())", "in batches of", "NOT VALID",
         "VALIDATE", "SET NOT NULL"}},
       {"add a column with a constant default",
        [](Tables& t) { t[1].columns.push_back(test::with_default(test::col("kind"), "'x'")); },
