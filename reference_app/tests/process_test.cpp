@@ -112,7 +112,7 @@ TEST_CASE("only the owner of the process may read what it makes") {
   const auto data = deployment.folder.path() / "made" / "data";
   deployment.environment["MPF_APPLICATION__DATA_FOLDER"] = data.string();
   auto server = deployment.start({"serve"});
-  REQUIRE_MESSAGE(server->wait_for_output("serves on", 60s), server->output());
+  REQUIRE_MESSAGE(server->wait_for_output("no site has a host yet", 60s), server->output());
   std::set<std::string> seen;
   const auto check = [&](const fs::path& path) {
     CAPTURE(path);

@@ -132,6 +132,11 @@ void make_folder(const std::filesystem::path& folder, std::string_view setting) 
   if (folder.empty()) return;
   namespace fs = std::filesystem;
   std::error_code error;
+  // Folders above it that are made for its sake are its owner's alone as well.
+  if (folder.has_parent_path() && !fs::exists(folder.parent_path(), error)) {
+    make_folder(folder.parent_path(), setting);
+  }
+  error.clear();
   const bool made = fs::create_directories(folder, error);
   // Databases and files of all sites: what other users of the machine may see of an older one is its
   // owner's decision.
