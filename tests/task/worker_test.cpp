@@ -228,11 +228,10 @@ TEST_CASE("a worker taken for dead cannot finish what others do now") {
     std::optional<mpf::ErrorKind> refused;
     bool lease_gone = false;
     t.on_note([&](Context& context, const Note&) {
-      const int run = ++begun;
-      if (run == 1) {
-        context.check_lease();
-        go.acquire();
-      }
+      const int run = begun + 1;
+      if (run == 1) context.check_lease();
+      ++begun;  // only now may its time be over
+      if (run == 1) go.acquire();
       try {
         if (run == 1) context.check_lease();
       } catch (const mpf::Error&) {
