@@ -134,16 +134,18 @@ TEST_CASE("a server whose disk is full says that it is not ready, until there is
   deployment.define_site();
   const auto order = deployment.folder.path() / "order";
   REQUIRE(::mkfifo(order.c_str(), 0600) == 0);
-  // Its files lie on a small disk of its own, which is filled and emptied when the test says so.
+  // Its files lie on a small disk of its own, which is filled and emptied when the test says so. The shell
+  // keeps the pipe open for both ways: else it would take the end of one order for the next one.
   deployment.environment["MPF_STORAGE__FOLDER"] = (deployment.folder.path() / "disk" / "files").string();
   fs::create_directories(deployment.folder.path() / "disk");
   auto server = deployment.start(
       {"serve"},
       {"unshare", ::geteuid() == 0 ? "-m" : "-Urm", "sh", "-c",
-       "disk=$1; order=$2; shift 2; mount -t tmpfs -o size=2m none \"$disk\" || exit 1; \"$@\" & server=$!; "
-       "read -r fill <\"$order\"; head -c 4m /dev/zero >\"$disk/fill\" 2>/dev/null; echo the disk is full; "
-       "read -r empty <\"$order\"; rm \"$disk/fill\"; echo the disk has room; "
-       "read -r end <\"$order\"; kill $server; wait $server",
+       "disk=$1; exec 3<>\"$2\"; shift 2; mount -t tmpfs -o size=2m none \"$disk\" || exit 1; \"$@\" 3<&- & "
+       "server=$!; "
+       "read -r fill <&3; head -c 4m /dev/zero >\"$disk/fill\" 2>/dev/null; echo the disk is full; "
+       "read -r empty <&3; rm \"$disk/fill\"; echo the disk has room; "
+       "read -r end <&3; kill $server; wait $server",
        "sh", (deployment.folder.path() / "disk").string(), order.string()});
   REQUIRE_MESSAGE(server->wait_for_output("http://", 60s), server->output());
   const auto text = server->output();
