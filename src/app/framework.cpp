@@ -1,6 +1,8 @@
 #include "app/framework.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -102,10 +104,12 @@ std::vector<orm::AnyModel> typed_framework_models() {
           AnyModel::of<auth::User>(),       AnyModel::of<auth::Password>(), AnyModel::of<auth::Session>()};
 }
 
-void secure_change_log(Registrations& registrations) {
+void secure_change_log(Registrations& registrations, bool all) {
   std::vector<const orm::detail::ModelInfo*> models;
   for (const auto& model : registrations.typed_models) models.push_back(&model.info());
-  const auto security = orm::change_log_security(models);
+  std::optional<std::string> role;
+  if (all) role = orm::RowSecurityOptions().role;
+  const auto security = orm::change_log_security(models, role);
   if (!security) return;
   for (auto& module : registrations.models) {
     for (auto& table : module.tables) {

@@ -25,8 +25,9 @@ std::vector<migrate::ModuleModels> framework_models(bool row_security);
 /// Those of these tables that are models.
 std::vector<orm::AnyModel> typed_framework_models();
 
-/// Puts the log of changes behind the wall where models are that have one: orm::change_log_security().
-void secure_change_log(Registrations& registrations);
+/// Puts the log of changes behind the wall where models are that have one, or with `all` of them behind it:
+/// orm::change_log_security().
+void secure_change_log(Registrations& registrations, bool all);
 
 http::ServerOptions server_options(const HttpSettings& settings);
 

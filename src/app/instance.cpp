@@ -63,7 +63,7 @@ void Instance::configure(bool lenient) {
     Setup setup(*this, name);
     module->setup(setup);
   }
-  secure_change_log(registrations_);
+  secure_change_log(registrations_, options_.row_security);
   if (!lenient) configuration_->finish();
 }
 

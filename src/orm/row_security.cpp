@@ -89,11 +89,12 @@ bool can_become(db::Database& database, const std::string& role) {
 
 }  // namespace
 
-std::optional<RowSecurity> change_log_security(const std::vector<const ModelInfo*>& models) {
+std::optional<RowSecurity> change_log_security(const std::vector<const ModelInfo*>& models,
+                                               const std::optional<std::string>& role_of_all) {
   for (const ModelInfo* const model : models) {
-    if (model->change_log && model->table.row_security) {
-      return security_of_log(models, model->table.row_security->role);
-    }
+    if (!model->change_log) continue;
+    if (model->table.row_security) return security_of_log(models, model->table.row_security->role);
+    if (role_of_all) return security_of_log(models, *role_of_all);
   }
   return std::nullopt;
 }

@@ -46,6 +46,17 @@ struct Memo {
   static constexpr auto model() { return orm::model<Memo>("memo", orm::field<&Memo::site>(orm::tenant)); }
 };
 
+/// Without an entry, but with a log of its changes.
+struct Diary {
+  orm::Id id;
+  orm::Ref<tenant::Site> site;
+  std::string text;
+  static constexpr auto model() {
+    return orm::model<Diary>("diary", orm::field<&Diary::site>(orm::tenant), orm::field<&Diary::text>(),
+                             orm::change_log());
+  }
+};
+
 /// Behind another wall.
 struct Other {
   orm::Id id;
@@ -73,11 +84,12 @@ struct WalledApplication {
   db::PostgresOptions place = Postgres::shared().fresh();
   TestApplication app;
 
-  explicit WalledApplication(const std::function<void(Setup&)>& models)
-      : app([this, models](Setup& s) {
-          models(s);
-          s.migrations(no_files(), migrations.path());
-        }) {
+  explicit WalledApplication(const std::function<void(Setup&)>& models, bool all_models = false)
+      : app(one_module([this, models](Setup& s) {
+              models(s);
+              s.migrations(no_files(), migrations.path());
+            }),
+            {.name = "testing", .version = "1.2", .row_security = all_models}) {
     fiber::run([&] {
       const auto root = db::open_postgres(place);
       root->execute_script(
@@ -172,6 +184,31 @@ TEST_CASE("postgres: database.row_security makes scopes a role of their own befo
     app.start_with_sites();
     CHECK(app.browser().get("/who").body == (on ? "mpf_tenant site 1" : "owner_of_applications  1"));
   }
+}
+
+TEST_CASE("postgres: ApplicationOptions::row_security keeps the log of changes apart too") {
+  WalledApplication walled(
+      [](Setup& s) {
+        s.model<Diary>();
+        s.model<orm::Change>();
+        s.get("/add", [](Context& ctx) {
+          const auto scope = ctx.scope();
+          scope.insert(Diary{.text = "secret"});
+          return http::Response::text(number(scope.db(), "SELECT count(*) FROM diary") + " " +
+                                      number(scope.db(), "SELECT count(*) FROM orm_change"));
+        });
+        s.get("/system", [](Context& ctx) {
+          const orm::SystemScope all(ctx.db(), "a test counts");
+          return http::Response::text(number(all.db(), "SELECT count(*) FROM orm_change"));
+        });
+      },
+      true);
+  auto& app = walled.app;
+  walled.make_migrations();
+  app.start_with_sites();
+  CHECK(app.browser("acme.test").get("/add").body == "1 1");
+  CHECK(app.browser("globex.test").get("/add").body == "1 1");
+  CHECK(app.browser("acme.test").get("/system").body == "2");
 }
 
 TEST_CASE("an application's models name one role") {

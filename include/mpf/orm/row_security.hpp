@@ -45,8 +45,10 @@ std::vector<std::string> row_security_sql(const RowSecurityOptions& options = {}
 }
 
 /// How the table of orm::Change stands behind the wall together with these models: a tenant sees and adds the
-/// changes of its own rows. Nothing when none of them has both change_log() and row_security().
-std::optional<RowSecurity> change_log_security(const std::vector<const detail::ModelInfo*>& models);
+/// changes of its own rows. Nothing when none of them has both change_log() and row_security(); with a
+/// `role_of_all`, every model counts as having row_security() for that role.
+std::optional<RowSecurity> change_log_security(const std::vector<const detail::ModelInfo*>& models,
+                                               const std::optional<std::string>& role_of_all = {});
 
 /// Makes the role if it is not there, and gives it the rights on these tables that it lacks, those without
 /// that entry among them: scopes work as it on all of them. Asks first and changes nothing where all is well,
