@@ -19,6 +19,10 @@ constexpr auto* some_rows =
     "INSERT INTO item (id, name, n) VALUES (-5, 'a', 0), (0, 'b', 0), (1, 'c', 0), (2, "
     "'d', 0), (3, 'e', 0)";
 
+constexpr auto* step_that_fails =
+    "  - sql:\n      sqlite: \"SELECT * FROM nowhere\"\n      postgres: \"SELECT * FROM nowhere\"\n"
+    "      irreversible: true\n";
+
 orm::Table item() {
   return test::table("item", {test::id_col(), test::col("name"), test::null_col("nick"),
                               test::with_default(test::col("n", ColumnType::integer), "0")});
@@ -87,10 +91,7 @@ TEST_CASE("half applied migrations are undone, by themselves or below what is ro
             "  - add_column:\n      table: item\n      column: {name: extra, type: text, "
             "nullable: true}\n"
             "  - backfill: {table: item, set: {n: \"n + 1\"}, batch: 2, reverse: {n: \"n - 1\"}}\n";
-        modules.write("m", "0003_half",
-                      half +
-                          "  - sql:\n      sqlite: \"SELECT * FROM nowhere\"\n      postgres: \"SELECT * "
-                          "FROM nowhere\"\n      irreversible: true\n");
+        modules.write("m", "0003_half", half + step_that_fails);
         migrator.apply({.module = "m", .name = "0002"});
         const auto before = test::catalog(*database);
         CHECK(test::contains(test::error_of([&] { migrator.apply(); }), "0003_half.yaml"));
@@ -131,9 +132,8 @@ TEST_CASE("what of a half applied migration has no way back is said, and forgott
       database->execute_script(some_rows);
       modules.write("m", "0002_half",
                     header("0002_half", "0001_initial") +
-                        "  - backfill: {table: item, set: {n: \"7\"}, irreversible: true}\n"
-                        "  - sql:\n      sqlite: \"SELECT * FROM nowhere\"\n      postgres: \"SELECT * FROM "
-                        "nowhere\"\n      irreversible: true\n");
+                        "  - backfill: {table: item, set: {n: \"7\"}, irreversible: true}\n" +
+                        step_that_fails);
       CHECK_FALSE(test::error_of([&] { migrator.apply(); }).empty());
       for (const auto* name : {"", "0001"}) {
         ErrorKind kind{};
@@ -233,9 +233,8 @@ TEST_CASE("a half applied migration goes on only in the steps in which it was be
       migrator.apply();
       modules.write("m", "0002_half",
                     header("0002_half", "0001_initial") +
-                        "  - backfill: {table: item, set: {n: \"n + 1\"}, reverse: {n: \"n - 1\"}}\n"
-                        "  - sql:\n      sqlite: \"SELECT * FROM nowhere\"\n      postgres: \"SELECT * FROM "
-                        "nowhere\"\n      irreversible: true\n");
+                        "  - backfill: {table: item, set: {n: \"n + 1\"}, reverse: {n: \"n - 1\"}}\n" +
+                        step_that_fails);
       database->execute_script(some_rows);
       CHECK_FALSE(test::error_of([&] { migrator.apply(); }).empty());
       database->execute_script("UPDATE mpf_migration_progress SET script = 'another'");
