@@ -47,8 +47,10 @@ class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   void tell_dropped();
   void fail();
   void finish_lines();
+  void gather_lines();
 
   const LogOptions options_;
+  const std::chrono::milliseconds gathering_;
   std::function<bool()> more_;
   std::function<std::size_t()> overrun_;
   std::atomic<std::size_t> lost_ = 0;
