@@ -136,6 +136,7 @@ void Link::finish_head() noexcept {
   --in_flight_;
   request.done = true;
   const auto now = SteadyClock::now();
+  request.took = now - request.since;
   if (head_) {
     head_->since = now;
     if (Completion* const waiting = std::exchange(head_->at_head, nullptr)) waiting->finish_one();
@@ -146,6 +147,7 @@ void Link::finish_head() noexcept {
   if (Completion* const waiting = std::exchange(request.completion, nullptr)) {
     waiting->finish_one();
   } else {
+    if (request.deallocating != 0) end_deallocation(request);
     forget(request);
   }
 }

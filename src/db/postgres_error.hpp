@@ -12,7 +12,8 @@ namespace mpf::db::postgres {
 std::string_view sqlstate_of(const pg_result* result) noexcept;
 
 namespace sqlstate {
-inline constexpr std::string_view query_canceled = "57014", stale_plan = "0A000", no_such_statement = "26000";
+inline constexpr std::string_view query_canceled = "57014", stale_plan = "0A000", no_such_statement = "26000",
+                                  read_only = "25006";
 }
 
 /// What libpq says last about a connection, in one line: after a loss it repeats itself.

@@ -72,7 +72,9 @@ Request& Link::take_request() {
   free_ = request.next;
   request.done = request.lost = false;
   request.completion = request.at_head = nullptr;
+  request.writes = false;
   request.preparing = request.used = nullptr;
+  request.used_number = request.deallocating = 0;
   request.prepare_at = -1;
   request.commands = request.seen = 0;
   request.synced = true;
@@ -182,8 +184,9 @@ std::vector<Request*> Link::send_batch(std::span<const std::string> before,
 Request& Link::put(std::span<const std::string> before, std::string_view sql,
                    const std::vector<Param>& params, Completion& completion, Purpose purpose, bool last) {
   CachedStatement& statement = ready(sql, params, purpose);
-  if (statements_.has_evicted()) deallocate_evicted(last && !in_batch_);
+  if (!in_batch_) deallocate_evicted();
   Request& request = take_request();
+  request.writes = purpose == Purpose::write;
   bool sent = true;
   for (const std::string& command : before) {
     sent = sent && PQsendQueryParams(connection_.get(), command.c_str(), 0, nullptr, nullptr, nullptr,
@@ -237,9 +240,9 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
   Variant* variant = options_->transaction_pooler ? nullptr : &statement.variant(params);
   if (variant && variant->state == Variant::State::unprepared && std::exchange(variant->used, true)) {
     // Seen for the second time: it will come again.
-    variant->name = "s" + std::to_string(++last_name_);
-    sent =
-        PQsendPrepare(c, variant->name.c_str(), statement.parsed.text.c_str(), n, variant->types.data()) == 1;
+    variant->number = ++last_name_;
+    sent = PQsendPrepare(c, statement_name(variant->number).c_str(), statement.parsed.text.c_str(), n,
+                         variant->types.data()) == 1;
     variant->state = Variant::State::preparing;
     request.preparing = variant;
     request.prepare_at = request.commands++;
@@ -247,9 +250,10 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
   const bool named = variant && (variant->state == Variant::State::prepared || request.preparing == variant);
   if (named) {
     request.used = variant;
+    request.used_number = variant->number;
     ++variant->users;
-    sent = sent && PQsendQueryPrepared(c, variant->name.c_str(), n, pointers_.data(), lengths_.data(),
-                                       formats_.data(), 1) == 1;
+    sent = sent && PQsendQueryPrepared(c, statement_name(variant->number).c_str(), n, pointers_.data(),
+                                       lengths_.data(), formats_.data(), 1) == 1;
   } else {
     types_.clear();
     for (const Param& each : params) types_.push_back(oid_of(each));
@@ -260,22 +264,35 @@ void Link::send_statement(Request& request, CachedStatement& statement, const st
   if (!sent) throw ConnectionLost(fmt::format("{}: {}", where_, last_error(c)));
 }
 
-/// Nobody waits for it.
-void Link::deallocate_evicted(bool sync) {
+/// Nobody waits for them. Each with a Sync of its own, so that one that fails harms nothing behind it.
+void Link::deallocate_evicted() {
+  // As many as there are now: in a transaction that has failed the answers bring them back.
   while (statements_.has_evicted()) {
-    const std::string sql = "DEALLOCATE " + statements_.first_evicted();
     Request& request = take_request();
-    statements_.forget_evicted();
+    request.deallocating = statements_.take_evicted();
+    const std::string sql = "DEALLOCATE " + statement_name(request.deallocating);
     request.commands = 1;
     if (PQsendQueryParams(connection_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1 ||
-        !end_request(request, sync)) {
+        !end_request(request, true)) {
       forget(request);
       return;  // the statement behind it will tell
     }
   }
 }
 
-bool Link::was_stale(const Request& request) const noexcept {
+/// What the server refused to forget, as it refuses everything in a transaction that has failed, is told to
+/// it again.
+void Link::end_deallocation(const Request& request) noexcept {
+  const pg_result* const result = request.result.get();
+  if (broken_ || (result && PQresultStatus(result) == PGRES_COMMAND_OK)) return;
+  if (sqlstate_of(result) == sqlstate::no_such_statement) return;
+  try {
+    statements_.add_evicted(request.deallocating);
+  } catch (...) {  // the server keeps it for as long as the connection lives
+  }
+}
+
+bool Link::was_stale(const Request& request) {
   if (!request.used || !request.result) return false;
   const std::string_view state = sqlstate_of(request.result.get());
   if (state == sqlstate::stale_plan) {  // also what the server does not support: told apart by who says it
@@ -284,15 +301,28 @@ bool Link::was_stale(const Request& request) const noexcept {
   } else if (state != sqlstate::no_such_statement) {
     return false;
   }
+  // It may have been prepared anew for another request meanwhile.
+  if (request.used->number != request.used_number || request.used->state != Variant::State::prepared) {
+    return true;
+  }
+  if (state == sqlstate::stale_plan) statements_.add_evicted(request.used_number);
   request.used->state = Variant::State::unprepared;
   return true;
 }
 
 void Link::check(const Request& request, std::string_view sql) {
   if (request.lost || !request.result) throw_lost(sql);
-  if (PQresultStatus(request.result.get()) == PGRES_FATAL_ERROR) {
-    throw_error(request.result.get(), where_, sql);
-  }
+  if (PQresultStatus(request.result.get()) == PGRES_FATAL_ERROR) fail(request.result, request.writes, sql);
+}
+
+void Link::fail(const Result& result, bool writes, std::string_view sql) {
+  // Writes are not sent in read-only transactions: the server itself has changed.
+  if (!writes || sqlstate_of(result.get()) != sqlstate::read_only) throw_error(result.get(), where_, sql);
+  if (owner_) owner_->server_refuses_writes();
+  throw ConnectionLost(
+      fmt::format("{} takes no writes: it is read-only now, as a primary is that has been demoted; its "
+                  "connections are replaced, so that the next ones may lead to the new primary (in: {})",
+                  where_, excerpt(sql)));
 }
 
 void Link::throw_lost(std::string_view sql) const {
@@ -305,8 +335,9 @@ bool Link::in_transaction() const noexcept {
 }
 
 void Link::look_at_the_clock(fiber::TimePoint now) noexcept {
-  if (!head_ || plain_ || options_->statement_timeout.count() == 0) return;
-  if (now - head_->since > options_->statement_timeout + options_->answer_grace) {
+  if (options_->statement_timeout.count() == 0) return;
+  if (plain_ ? !copying_ : !head_) return;  // a script may take off the limits
+  if (owed_for(now) > options_->statement_timeout + options_->answer_grace) {
     break_off("no answer came in time");
   }
 }

@@ -38,19 +38,23 @@ struct Request {
   Result result;  ///< of the statement, or the first error
   std::uint64_t number = 0;
   bool done = false;
-  bool lost = false;  ///< the connection broke before its end
+  bool lost = false;    ///< the connection broke before its end
+  bool writes = false;  ///< by what its statement says of itself
 
   // The link's own.
   Completion* completion = nullptr;  ///< null: nobody waits any more
   Completion* at_head = nullptr;     ///< who waits until it is its turn
   Variant* preparing = nullptr;
   Variant* used = nullptr;
+  std::uint64_t used_number = 0;   ///< of the prepared statement
+  std::uint64_t deallocating = 0;  ///< the number of one that the server shall forget
   int prepare_at = -1;
   int commands = 0;
   int seen = 0;
   bool synced = true;  ///< a Sync is its end; otherwise its last command is
   int keepers = 1;
   fiber::TimePoint since{};
+  fiber::Duration took{};  ///< at the head
   Request* next = nullptr;
 };
 
@@ -70,6 +74,8 @@ class Link : public std::enable_shared_from_this<Link> {
   class Owner {
    public:
     virtual void link_broken(Link& link) noexcept = 0;
+    /// A write was refused as none of a read-only transaction: what used to be the primary is one no more.
+    virtual void server_refuses_writes() noexcept = 0;
 
    protected:
     ~Owner() = default;
@@ -111,7 +117,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// A finished request that was hit by the cancellation of another: it has done nothing.
   bool hit_by_stray_cancel(const Request& request) const noexcept;
   /// It failed because what it prepared has become outdated: it has done nothing, and will be prepared anew.
-  bool was_stale(const Request& request) const noexcept;
+  bool was_stale(const Request& request);
   /// The request is not looked at any more.
   void forget(Request& request) noexcept;
 
@@ -161,7 +167,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void finish_head() noexcept;
   void flush() noexcept;
   void send_statement(Request& request, CachedStatement& statement, const std::vector<Param>& params);
-  void deallocate_evicted(bool sync);
+  void deallocate_evicted();
+  void end_deallocation(const Request& request) noexcept;
+  [[noreturn]] void fail(const Result& result, bool writes, std::string_view sql);
   void abandon(Request& request) noexcept;
   void cancel_on_server(Request& request);
   bool tell_server_to_cancel() noexcept;
@@ -184,6 +192,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Owner* owner_ = nullptr;
   bool broken_ = false;
   bool plain_ = false;
+  bool copying_ = false;
   fiber::TimePoint plain_since_{};
   bool writing_ = false;
   Completion* socket_waiter_ = nullptr;

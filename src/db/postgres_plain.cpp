@@ -91,7 +91,7 @@ Result Link::finish_plain() {
       }
     }
   }
-  plain_ = false;
+  plain_ = copying_ = false;
   if (!broken_ && PQstatus(connection_.get()) == CONNECTION_BAD) {
     break_off(last_error(connection_.get()));
   }
@@ -105,7 +105,7 @@ void Link::script(std::string_view sql) {
   begin_plain(sql);
   const Result error = finish_plain();
   if (broken_) throw_lost(sql);
-  if (error) throw_error(error.get(), where_, sql);
+  if (error) fail(error, true, sql);
 }
 
 void Link::put_copy_data(const std::string& data) {
@@ -118,11 +118,12 @@ void Link::put_copy_data(const std::string& data) {
 
 std::uint64_t Link::copy_in(const std::string& sql, const std::function<void(std::string&)>& fill) {
   begin_plain(sql);
+  copying_ = true;
   std::exception_ptr failed;
   std::uint64_t rows = 0;
   try {
     const Result begun = next_plain_result();
-    if (begun && PQresultStatus(begun.get()) == PGRES_FATAL_ERROR) throw_error(begun.get(), where_, sql);
+    if (begun && PQresultStatus(begun.get()) == PGRES_FATAL_ERROR) fail(begun, true, sql);
     std::string data;
     for (;;) {
       data.clear();
@@ -149,7 +150,7 @@ std::uint64_t Link::copy_in(const std::string& sql, const std::function<void(std
     const Result copied = next_plain_result();
     if (copied && PQresultStatus(copied.get()) == PGRES_FATAL_ERROR) {
       finish_plain();
-      throw_error(copied.get(), where_, sql);
+      fail(copied, true, sql);
     }
     if (copied)
       rows = static_cast<std::uint64_t>(
@@ -157,7 +158,7 @@ std::uint64_t Link::copy_in(const std::string& sql, const std::function<void(std
   }
   error = finish_plain();
   if (broken_) throw_lost(sql);
-  if (error) throw_error(error.get(), where_, sql);
+  if (error) fail(error, true, sql);
   return rows;
 }
 

@@ -245,8 +245,16 @@ void LoopPool::link_broken(Link& link) noexcept {
   }
 }
 
+/// All connections are replaced as soon as they are free: what the others are reading is not disturbed.
+void LoopPool::server_refuses_writes() noexcept {
+  const auto now = SteadyClock::now();
+  if (now - trusted_since_ < longest_pause) return;  // where the address leads to the same server still
+  trusted_since_ = now;
+  care(now);
+}
+
 bool LoopPool::outlived(const Link& link, fiber::TimePoint now) const noexcept {
-  return now - link.born() > options_->max_lifetime;
+  return link.born() < trusted_since_ || now - link.born() > options_->max_lifetime;
 }
 
 void LoopPool::schedule_care() {
@@ -309,7 +317,7 @@ void LoopPool::care(fiber::TimePoint now) noexcept {
     for (const auto& link : ending) link->close();
     if (!pipelines_.empty() || !idle_.empty() || !lent_.empty() || !retiring_.empty()) schedule_care();
   } catch (...) {  // no memory: the next time
-    fiber::arm(loop_, timer_, now + care_interval);
+    if (!timer_.armed()) fiber::arm(loop_, timer_, now + care_interval);
   }
 }
 

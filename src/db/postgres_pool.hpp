@@ -76,6 +76,7 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
   [[noreturn]] void throw_late() const;
 
   void link_broken(Link& link) noexcept override;
+  void server_refuses_writes() noexcept override;
   void schedule_care();
   void care(fiber::TimePoint now) noexcept;
   void ask_if_silent(fiber::TimePoint now);
@@ -102,7 +103,8 @@ class LoopPool final : public std::enable_shared_from_this<LoopPool>, private Li
   Links pipelines_;
   Links idle_;
   Links lent_;
-  Links retiring_;  ///< pipelines that take nothing new any more
+  Links retiring_;                    ///< pipelines that take nothing new any more
+  fiber::TimePoint trusted_since_{};  ///< older connections take nothing new
 
   fiber::TimePoint next_attempt_{};
   std::chrono::milliseconds pause_{0};

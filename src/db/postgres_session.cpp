@@ -74,13 +74,13 @@ Result run_alone(LoopPool& pool, const Statement& statement) {
     Request* const request =
         &link->send({}, statement.sql, statement.params, completion, purpose_of(statement));
     link->wait({&request, 1}, completion, write ? Link::Giving::no_rest : Link::Giving::up);
-    const bool again = link->hit_by_stray_cancel(*request) || link->was_stale(*request);
     struct Forget {
       Link& link;
       Request& request;
       ~Forget() { link.forget(request); }
     };
     const Forget forget{*link, *request};
+    const bool again = link->hit_by_stray_cancel(*request) || link->was_stale(*request);
     if (again && attempt < stray_cancels) continue;
     link->check(*request, statement.sql);
     return std::move(request->result);
@@ -343,7 +343,14 @@ void PostgresSession::return_to_savepoint(int depth) noexcept {
 void PostgresSession::commit() {
   if (!begun_) return;
   const fiber::ShieldScope shield;  // whether it has been committed must be known
-  const Result result = run("COMMIT", {});
+  Result result;
+  try {
+    result = run("COMMIT", {});
+  } catch (const ConnectionLost& lost) {
+    throw ConnectionLost(fmt::format(
+        "{}: whether the transaction has been committed is not known, so look before it is done again",
+        lost.what()));
+  }
   if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
     throw Error(ErrorKind::internal, "the transaction was rolled back by the server when it was committed");
   }

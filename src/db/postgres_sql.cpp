@@ -184,7 +184,8 @@ CachedStatement& StatementCache::find(std::string_view sql) {
     if (found->second != used_.begin()) used_.splice(used_.begin(), used_, found->second);
     return *found->second;
   }
-  if (used_.size() >= most_) evict();
+  while (used_.size() >= most_ && evict()) {  // a batch may have had more than there is room for
+  }
   used_.push_front({std::string(sql), parse_sql(sql), {}});
   try {
     by_sql_.emplace(used_.front().sql, used_.begin());
@@ -195,20 +196,21 @@ CachedStatement& StatementCache::find(std::string_view sql) {
   return used_.front();
 }
 
-void StatementCache::evict() {
-  for (auto oldest = std::prev(used_.end());; --oldest) {
+bool StatementCache::evict() {
+  for (auto oldest = used_.end(); oldest != used_.begin();) {
+    --oldest;
     const auto busy = [](const Variant& v) { return v.users > 0 || v.state == Variant::State::preparing; };
     if (std::ranges::none_of(oldest->variants, busy)) {
-      evicted_.reserve(evicted_.size() + oldest->variants.size());  // a name is taken away once and for all
-      for (Variant& each : oldest->variants) {
-        if (each.state == Variant::State::prepared) evicted_.push_back(std::move(each.name));
+      evicted_.reserve(evicted_.size() + oldest->variants.size());  // all of them or none
+      for (const Variant& each : oldest->variants) {
+        if (each.state == Variant::State::prepared) evicted_.push_back(each.number);
       }
       by_sql_.erase(oldest->sql);
       used_.erase(oldest);
-      return;
+      return true;
     }
-    if (oldest == used_.begin()) return;
   }
+  return false;
 }
 
 }  // namespace mpf::db::postgres

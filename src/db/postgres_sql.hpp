@@ -39,13 +39,16 @@ std::string excerpt(std::string_view sql);
 struct Variant {
   enum class State : std::uint8_t { unprepared, preparing, prepared };
   std::vector<Oid> types;
-  std::string name;
+  std::uint64_t number = 0;  ///< of its name, another one each time it is prepared
   State state = State::unprepared;
   bool used = false;  ///< at least once
   int users = 0;      ///< requests that look at it
 
   bool fits(const std::vector<Param>& params) const noexcept;
 };
+
+/// What the server knows it by.
+inline std::string statement_name(std::uint64_t number) { return "s" + std::to_string(number); }
 
 struct CachedStatement {
   std::string sql;  ///< as it was given
@@ -56,26 +59,31 @@ struct CachedStatement {
   Variant& variant(const std::vector<Param>& params);
 };
 
-/// The statements of one connection, those used longest ago forgotten first. Where they were prepared, their
-/// names are told, so that the server can forget them too.
+/// The statements of one connection, those used longest ago forgotten first. Those that the server has
+/// prepared and nobody will use again are told, so that it can forget them too.
 class StatementCache {
  public:
   explicit StatementCache(std::size_t most) : most_(most < 1 ? 1 : most) {}
 
   CachedStatement& find(std::string_view sql);
 
-  /// Names of prepared statements that fell out and that the server still has.
+  /// Numbers of prepared statements that the server still has for nothing.
   bool has_evicted() const noexcept { return !evicted_.empty(); }
-  const std::string& first_evicted() const noexcept { return evicted_.back(); }
-  void forget_evicted() noexcept { evicted_.pop_back(); }
+  std::uint64_t take_evicted() noexcept {
+    const std::uint64_t number = evicted_.back();
+    evicted_.pop_back();
+    return number;
+  }
+  void add_evicted(std::uint64_t number) { evicted_.push_back(number); }
 
  private:
-  void evict();
+  /// The one used longest ago that nobody is using; false where all are in use.
+  bool evict();
 
   const std::size_t most_;
   std::list<CachedStatement> used_;  ///< newest first
   std::unordered_map<std::string_view, std::list<CachedStatement>::iterator> by_sql_;
-  std::vector<std::string> evicted_;
+  std::vector<std::uint64_t> evicted_;
 };
 
 }  // namespace mpf::db::postgres

@@ -1,14 +1,11 @@
 #include <doctest/doctest.h>
 
-#include <array>
 #include <atomic>
-#include <random>
 
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/sync.hpp>
 
 #include "db/database.hpp"
-#include "db/gate.hpp"
 
 using namespace mpf;
 using namespace mpf::test;
@@ -96,64 +93,6 @@ TEST_CASE("postgres: killed and restarted under load, it comes back within a sec
         CHECK(number(*db, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") <= 20);
       },
       {.loops = 2});
-}
-
-TEST_CASE("postgres: a connection that is delayed, cut, garbled or silent gives typed errors in time") {
-  Gate gate(Postgres::shared().port());
-  std::mt19937 dice(20261121);
-  const auto any = [&](std::size_t least, std::size_t most) {
-    return std::uniform_int_distribution<std::size_t>(least, most)(dice);
-  };
-  fiber::run([&] {
-    auto options = Postgres::shared().fresh();
-    const auto witness = db::open_postgres(options);
-    options.host = "127.0.0.1";
-    options.port = gate.port();
-    options.application_name = "through the gate";
-    options.tls = db::PostgresOptions::Tls::disable;
-    options.connect_timeout = 150ms;
-    options.acquire_timeout = 150ms;
-    options.statement_timeout = 100ms;
-    options.answer_grace = 100ms;
-    int errors = 0;
-    for (int round = 0; round < 50; ++round) {
-      CAPTURE(round);
-      using Harm = Gate::Harm;
-      const Harm harm = std::array{Harm::delay, Harm::cut, Harm::garble, Harm::silence}[any(0, 3)];
-      gate.plan(harm, any(0, round % 2 == 0 ? 500 : 2'500), static_cast<unsigned char>(any(1, 255)));
-      const auto begun = Steady::now();
-      try {
-        const auto db = db::open_postgres(options);
-        for (int i = 0; i < 4; ++i) {
-          std::vector<fiber::Fiber<>> fibers;
-          for (int k = 0; k < 3; ++k) {
-            fibers.push_back(fiber::spawn([&] {
-              try {
-                std::size_t size = 0;
-                db->execute(read("SELECT repeat('x', 300), i FROM generate_series(1, 3) AS s(i)"),
-                            [&](const db::Row& row) { size += row.text(0).size(); });
-                if (harm == Harm::delay) CHECK(size == 900);
-              } catch (const Error&) {
-                ++errors;
-              }
-            }));
-          }
-          for (auto& each : fibers) each.get();
-          db->transaction([&](db::Transaction&) { number(*db, "SELECT 1::bigint"); });
-        }
-      } catch (const Error&) {
-        ++errors;
-        CHECK(harm != Harm::delay);
-      }
-      CHECK(Steady::now() - begun < 10s);
-    }
-    CHECK(errors > 10);
-    const fiber::DeadlineScope limit(30s);
-    while (number(*witness,
-                  "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'through the gate'") > 0) {
-      fiber::sleep_for(5ms);
-    }
-  });
 }
 
 TEST_CASE("postgres: long work takes the limits off its own session, and none off a pooler's") {

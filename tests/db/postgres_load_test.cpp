@@ -183,3 +183,30 @@ TEST_CASE("postgres: it can be used from any loop, from offload() and from plain
       },
       {.loops = 3});
 }
+
+TEST_CASE("postgres: what takes too long is not run again when a neighbour was cancelled before") {
+  fiber::run(
+      [] {
+        auto options = Postgres::shared().fresh();
+        options.pipelines = 1;
+        options.owned = 1;
+        options.statement_timeout = 500ms;
+        const Opened world(options);
+        world.db.execute_script("CREATE SEQUENCE runs");
+        world.db.transaction([&](db::Transaction&) {  // nobody gets another connection
+          CHECK(number(world.db, "SELECT 1") == 1);
+          auto cancelled = fiber::spawn([&] {
+            const fiber::DeadlineScope limit(50ms);
+            CHECK_THROWS_AS(number(world.db, endless_query), Error);
+          });
+          auto slow = fiber::spawn([&] {
+            CHECK_THROWS_AS(world.db.execute(read("SELECT nextval('runs'), pg_sleep(60)")),
+                            db::StatementTimeout);
+          });
+          cancelled.get();
+          slow.get();
+        });
+        CHECK(number(world.db, "SELECT last_value FROM runs") == 1);
+      },
+      {.loops = 1});
+}

@@ -192,6 +192,10 @@ TEST_CASE("postgres: a stream that is left by an exception leaves nothing behind
         CHECK_THROWS_AS(world.db.execute(all, [](const db::Row&) { throw std::runtime_error("enough"); }),
                         std::runtime_error);
       }
+      CHECK_THROWS_AS(world.db.transaction([&](db::Transaction&) {
+        world.db.execute(all, [](const db::Row&) { throw std::runtime_error("enough"); });
+      }),
+                      std::runtime_error);
       // The query that looks is one itself, without a name.
       CHECK(number(world.db, "SELECT count(*) FROM pg_cursors WHERE name <> ''") == 0);
       world.db.execute_script("ALTER TABLE item ADD COLUMN more text");

@@ -21,11 +21,8 @@ namespace {
 
 using Steady = fiber::SteadyClock;
 
-db::PostgresOptions through(const Gate& gate, const db::PostgresOptions& options) {
-  db::PostgresOptions by_gate = options;
-  by_gate.host = "127.0.0.1";
-  by_gate.port = gate.port();
-  by_gate.tls = db::PostgresOptions::Tls::disable;
+db::PostgresOptions through_quickly(const Gate& gate, const db::PostgresOptions& options) {
+  db::PostgresOptions by_gate = through(gate, options);
   by_gate.statement_timeout = 0ms;  // nothing else ends what is waited for
   by_gate.silence_timeout = 300ms;
   by_gate.connect_timeout = 300ms;
@@ -56,7 +53,7 @@ TEST_CASE(
     const auto options = Postgres::shared().fresh();
     const auto witness = db::open_postgres(options);
     witness->execute_script("CREATE TABLE t (n bigint, s text GENERATED ALWAYS AS ('x') STORED)");
-    const auto db = db::open_postgres(through(gate, options));
+    const auto db = db::open_postgres(through_quickly(gate, options));
     const std::string slow = "SELECT n FROM (SELECT 1::bigint AS n) AS one, pg_sleep(60)";
     auto stream = read(slow);
     stream.stream = true;
@@ -116,7 +113,7 @@ TEST_CASE("postgres: a read that was moved from a silent replica to a silent pri
     Postgres server;
     Gate replica(server.add_replica());
     Gate primary(server.port());
-    auto options = through(primary, server.options());
+    auto options = through_quickly(primary, server.options());
     options.replicas.emplace_back("postgres://postgres@127.0.0.1:" + std::to_string(replica.port()) +
                                   "/postgres");
     options.replica_lag = 5min;
@@ -160,7 +157,7 @@ TEST_CASE("postgres: a copy of a whole table through a connection that falls sil
     const auto options = Postgres::shared().fresh();
     const auto witness = db::open_postgres(options);
     witness->execute_script("CREATE TABLE t (n bigint); INSERT INTO t SELECT generate_series(1, 200000)");
-    const auto db = db::open_postgres(through(gate, options));
+    const auto db = db::open_postgres(through_quickly(gate, options));
     const auto began = Steady::now();
     const Error late = error_of([&] {
       const fiber::DeadlineScope limit(500ms);

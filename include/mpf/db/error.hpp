@@ -50,7 +50,9 @@ class StatementTimeout : public Error {
   explicit StatementTimeout(const std::string& message) : Error(ErrorKind::timeout, message) {}
 };
 
-/// No connection, or it broke. What a write that was under way has done is not known. Kind: unavailable.
+/// No connection, or it broke. What a write that was under way has done is not known; a commit's message says
+/// so. Also a server that takes no writes any more, as it is no primary now: then nothing has been done, and
+/// its connections are replaced. Kind: unavailable.
 class ConnectionLost : public Error {
  public:
   explicit ConnectionLost(const std::string& message) : Error(ErrorKind::unavailable, message) {}
