@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # ./dev portal --fresh removes what the portal has made, and refuses every other folder before it does anything.
+# ./dev lint finds public headers that do not compile alone. The rules of tests/lint have tests of their own.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -29,4 +30,20 @@ check_data "$work/data"
 check_data "$work/not there"
 forget_data "$work/data"
 [ "$(cd "$work/data" && find . -type f)" = ./own/notes ] || fail "left: $(find "$work/data")"
+
+# A header that needs another one before it.
+mkdir -p "$work/tree/include/mpf"
+echo '#include <string>' >"$work/tree/include/mpf/good.hpp"
+echo 'inline std::string lost();' >"$work/tree/include/mpf/bad.hpp"
+cd "$work/tree"
+if output=$(headers_alone 2>&1); then fail "a header that does not compile alone was taken"; fi
+case $output in *"include/mpf/bad.hpp does not compile alone"*) ;; *) fail "$output" ;; esac
+case $output in *good.hpp*) fail "$output" ;; esac
+rm include/mpf/bad.hpp
+headers_alone || fail "the good header was refused"
+
+# The portal is built without what only tests need.
+for name in chromium clang-tidy-16 postgresql-15 doctest-dev; do
+  case " ${packages[*]} " in *" $name "*) fail "$name is installed for the portal" ;; esac
+done
 echo ok
