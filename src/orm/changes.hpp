@@ -43,17 +43,23 @@ class Recorder {
   Rows before_;
 };
 
-/// Runs work(recorder) in a transaction for models with a change log, else work(nullptr).
+/// Runs work(recorder) in a transaction.
+template <class Work>
+void with_recorder(const ScopeData& scope, const ModelInfo& model, const Work& work) {
+  scope.db->transaction([&](db::Transaction&) {
+    Recorder recorder(scope, model);
+    work(recorder);
+  });
+}
+
+/// The same with its address for models with a change log, else work(nullptr).
 template <class Work>
 void recording(const ScopeData& scope, const ModelInfo& model, const Work& work) {
   if (!model.change_log) {
     work(static_cast<Recorder*>(nullptr));
     return;
   }
-  scope.db->transaction([&](db::Transaction&) {
-    Recorder recorder(scope, model);
-    work(&recorder);
-  });
+  with_recorder(scope, model, [&](Recorder& recorder) { work(&recorder); });
 }
 
 /// The same for a write of all rows of a query: work(query) writes those that it gets.
@@ -62,14 +68,14 @@ std::uint64_t recording_rows(const QueryCore& query, bool removes, const Work& w
   const ModelInfo& model = query.model();
   if (!model.change_log) return work(query);
   std::uint64_t rows = 0;
-  recording(query.scope(), model, [&](Recorder* recorder) {
+  with_recorder(query.scope(), model, [&](Recorder& recorder) {
     const std::vector<std::int64_t> ids = query.ids(db::Access::write);
-    recorder->before(ids);
+    recorder.before(ids);
     rows = work(query.only(ids));
     if (removes) {
-      recorder->removed();
+      recorder.removed();
     } else {
-      recorder->after(ids);
+      recorder.after(ids);
     }
   });
   return rows;
