@@ -116,47 +116,16 @@ struct Country {
 /// what the ORM does alone.
 enum class Keys { all, without_tenants };
 
-inline std::vector<std::string> tables_sql(std::initializer_list<const orm::Table*> tables,
-                                           db::Dialect dialect, Keys keys = Keys::all) {
-  std::vector<std::string> statements;
-  for (const orm::Table* table : tables) {
-    orm::Table made = *table;
-    for (orm::Column& column : made.columns) {
-      if (!column.references || keys == Keys::all) continue;
-      column.references->tenant.clear();
-      column.references->target_tenant.clear();
-    }
-    for (auto& sql : orm::create_table_sql(made, dialect)) statements.push_back(std::move(sql));
-  }
-  return statements;
-}
+std::vector<std::string> tables_sql(std::initializer_list<const orm::Table*> tables, db::Dialect dialect,
+                                    Keys keys = Keys::all);
 
 /// Of what body throws.
-inline ErrorKind kind_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("nothing was thrown");
-  return ErrorKind::internal;
-}
+ErrorKind kind_of(const std::function<void()>& body);
 
 /// The field that a refused write names, and why: "title: max_length".
-inline std::string refused_field(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const ValidationError& error) {
-    return error.fields().at(0).path + ": " + error.fields().at(0).code;
-  }
-  return "nothing was refused";
-}
+std::string refused_field(const std::function<void()>& body);
 
-inline std::int64_t number_from(db::Database& db, const std::string& sql) {
-  std::int64_t value = -1;
-  db.execute({sql, {}, db::Access::read}, [&](const db::Row& row) { value = row.integer(0); });
-  return value;
-}
+std::int64_t number_from(db::Database& db, const std::string& sql);
 
 /// Runs test(dialect) in a fiber, once for each kind of database.
 template <class Test>
@@ -175,48 +144,21 @@ struct World {
   Site acme, annex, globex;
   User ann, bob;
 
-  explicit World(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all) : db(dialect) {
-    make_tables({&orm::table_of<Provider>(), &orm::table_of<Site>(), &orm::table_of<Theme>(),
-                 &orm::table_of<User>(), &orm::table_of<Article>(), &orm::table_of<Country>()},
-                keys);
-    const auto all = system();
-    first = all.insert(Provider{.name = "first"});
-    second = all.insert(Provider{.name = "second"});
-    acme = all.insert(Site{.provider = orm::Ref(first), .name = "acme"});
-    annex = all.insert(Site{.provider = orm::Ref(first), .name = "annex"});
-    globex = all.insert(Site{.provider = orm::Ref(second), .name = "globex"});
-    ann = scope(acme).insert(User{.email = "ann@acme.test", .name = "Ann"});
-    bob = scope(globex).insert(User{.email = "bob@globex.test", .name = "Bob"});
-  }
+  explicit World(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all);
 
   orm::SiteScope scope(const Site& site) const { return {*db, site.id, site.provider.id}; }
   orm::ProviderScope scope(const Provider& provider) const { return {*db, provider.id}; }
   orm::SystemScope system() const { return {*db, "a test looks at everything"}; }
 
-  void make_tables(std::initializer_list<const orm::Table*> tables, Keys keys = Keys::all) const {
-    for (const auto& sql : tables_sql(tables, db->dialect(), keys)) db->execute_script(sql);
-  }
+  void make_tables(std::initializer_list<const orm::Table*> tables, Keys keys = Keys::all) const;
 
   /// Writes what the database's own keys would refuse, to see what the ORM makes of it.
-  void write_around_keys(const std::string& sql) const {
-    const bool sqlite = db->dialect() == db::Dialect::sqlite;
-    db->execute_script(sqlite ? "PRAGMA foreign_keys = OFF; " + sql + "; PRAGMA foreign_keys = ON"
-                              : "SET session_replication_role = replica; " + sql +
-                                    "; SET session_replication_role = origin");
-  }
+  void write_around_keys(const std::string& sql) const;
 
   /// The database itself, asked by somebody who knows nothing of scopes.
   std::int64_t number(const std::string& sql) const { return number_from(*db, sql); }
   /// Whether it takes a write; if not, then for a foreign key.
-  bool takes(const std::string& sql) const {
-    try {
-      db->execute(db::Statement{sql, {}, db::Access::write});
-      return true;
-    } catch (const db::ConstraintError& error) {
-      CHECK(error.type() == db::ConstraintError::Type::foreign_key);
-      return false;
-    }
-  }
+  bool takes(const std::string& sql) const;
 
   Article article(const User& author, std::string title) const {
     Article made;
@@ -235,3 +177,11 @@ struct WorldWith : World {
 };
 
 }  // namespace mpf::test
+
+// Described once, in models.cpp, and not by each test.
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Provider>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Site>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Theme>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::User>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Article>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Country>();

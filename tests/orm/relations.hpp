@@ -119,8 +119,7 @@ struct Page {
 
 struct Blog : WorldWith<Post, Comment, Tag, Reading, orm::Link<&Post::tags>, orm::Link<&Post::related>,
                         Template, Page, orm::Change> {
-  explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all)
-      : WorldWith(dialect, keys) {}
+  explicit Blog(db::Dialect dialect = db::Dialect::sqlite, Keys keys = Keys::all);
 
   Post post(const User& author, std::string slug) const {
     Post made;
@@ -140,3 +139,16 @@ struct Blog : WorldWith<Post, Comment, Tag, Reading, orm::Link<&Post::tags>, orm
 };
 
 }  // namespace mpf::test
+
+// Described once, in relations.cpp, and not by each test.
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Post>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Comment>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Tag>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Reading>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Template>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::test::Page>();
+extern template const mpf::orm::detail::ModelInfo& mpf::orm::detail::model_info<mpf::orm::Change>();
+extern template const mpf::orm::detail::ModelInfo&
+mpf::orm::detail::model_info<mpf::orm::Link<&mpf::test::Post::tags>>();
+extern template const mpf::orm::detail::ModelInfo&
+mpf::orm::detail::model_info<mpf::orm::Link<&mpf::test::Post::related>>();
