@@ -3,10 +3,9 @@
 #include <fmt/core.h>
 
 #include <mpf/base/error.hpp>
-#include <mpf/orm/ddl.hpp>
 
 #include "orm/changes.hpp"
-#include "orm/ddl.hpp"
+#include "orm/value_rows.hpp"
 #include "orm/values.hpp"
 #include "orm/write.hpp"
 
@@ -182,23 +181,31 @@ std::vector<std::string_view> changed_members(const ModelInfo& model, const void
 
 namespace {
 
-/// UPDATE … FROM (VALUES …): each row gets its own values, by its id.
+/// UPDATE … FROM a list of rows: each row gets its own values, by its id.
 class ManyUpdate {
  public:
   ManyUpdate(const ScopeData& scope, const ModelInfo& model, std::vector<std::size_t> columns)
       : scope_(scope), model_(model), columns_(std::move(columns)), version_(version_column(model)) {}
 
-  std::size_t values_per_row() const { return columns_.size() + (version_ == no_column ? 1 : 2); }
-
-  /// The rows that were updated.
-  std::vector<std::int64_t> run(Objects objects) const {
+  struct Done {
+    std::size_t rows;                   ///< that were tried
+    std::vector<std::int64_t> updated;  ///< their ids
+  };
+  /// As many as go into one statement.
+  Done run(Objects objects, std::size_t first) const {
+    RowValues values{model_, {model_.id}, objects.count, {}};
+    if (version_ != no_column) values.columns.push_back(version_);
+    values.columns.insert(values.columns.end(), columns_.begin(), columns_.end());
+    values.value = [&](std::size_t row, std::size_t i) {
+      return model_.columns[values.columns[i]].get(objects[row]);
+    };
     Sql sql(scope_);
     // The names of the columns of a list of values differ, so they come from a SELECT.
     sql << "WITH new_values (row_id";
     if (version_ != no_column) sql << ", row_version";
     for (std::size_t i = 0; i < columns_.size(); ++i) sql << ", v" << std::to_string(i);
-    sql << ") AS (VALUES ";
-    for (std::size_t i = 0; i < objects.count; ++i) write_row_of_values(sql, objects[i], i == 0);
+    sql << ") AS (";
+    Done done{write_rows(sql, values, first), {}};
     sql << ") UPDATE ";
     sql.name(model_.table.name) << " AS ";
     sql.alias(root) << " SET ";
@@ -224,38 +231,13 @@ class ManyUpdate {
     } else {
       sql.column(root, column_name_at(model_, model_.id));
     }
-    std::vector<std::int64_t> updated;
+    done.updated.reserve(done.rows);
     scope_.db->execute(std::move(sql).take(db::Access::write),
-                       [&](const db::Row& row) { updated.push_back(row.integer(0)); });
-    return updated;
+                       [&](const db::Row& row) { done.updated.push_back(row.integer(0)); });
+    return done;
   }
 
  private:
-  void write_row_of_values(Sql& sql, const void* object, bool first) const {
-    sql << (first ? "(" : ", (");
-    const auto value = [&](std::size_t column) {
-      // PostgreSQL takes the types of a list of values from its first row.
-      const bool typed = first && !sql.sqlite();
-      if (typed) sql << "CAST(";
-      sql.bind(model_.columns[column].get(object));
-      if (typed) sql << " AS " << value_type(column) << ")";
-    };
-    value(model_.id);
-    if (version_ != no_column) {
-      sql << ", ";
-      value(version_);
-    }
-    for (const std::size_t column : columns_) {
-      sql << ", ";
-      value(column);
-    }
-    sql << ")";
-  }
-
-  std::string value_type(std::size_t column) const {
-    return ddl::type_name(model_.table.columns[column], db::Dialect::postgres);
-  }
-
   const ScopeData& scope_;
   const ModelInfo& model_;
   std::vector<std::size_t> columns_;
@@ -330,17 +312,15 @@ void update_own_rows(const ScopeData& scope, const ModelInfo& model, Objects obj
     if (refers) check_references_of_rows(scope, model, objects, ids);
     recording(scope, model, [&](Recorder* recorder) {
       if (recorder) recorder->before(ids);
-      const std::size_t chunk = rows_per_statement(update.values_per_row());
-      for (std::size_t first = 0; first < objects.count; first += chunk) {
-        const Objects part{objects[first], std::min(chunk, objects.count - first), objects.stride};
-        std::vector<std::int64_t> updated = update.run(part);
-        if (updated.size() == part.count) continue;
+      for (std::size_t first = 0, end = 0; first < objects.count; first = end) {
+        auto [rows, updated] = update.run(objects, first);
+        end = first + rows;
+        if (updated.size() == rows) continue;
         std::ranges::sort(updated);
-        for (std::size_t i = 0; i < part.count; ++i) {
-          const std::int64_t id = ids[first + i];
-          if (std::ranges::binary_search(updated, id)) continue;
-          if (!row_is_there(scope, model, Id(id))) throw_no_row(model, Id(id));
-          throw_changed(model, id);
+        for (std::size_t i = first; i < end; ++i) {
+          if (std::ranges::binary_search(updated, ids[i])) continue;
+          if (!row_is_there(scope, model, Id(ids[i]))) throw_no_row(model, Id(ids[i]));
+          throw_changed(model, ids[i]);
         }
       }
       if (recorder) recorder->after(ids);

@@ -58,20 +58,6 @@ struct Spelled {
 };
 std::string spelled(const db::Param& value) { return std::visit(Spelled{}, value); }
 
-std::string array_literal(std::span<const db::Param> values) {
-  std::string text = "{";
-  for (const db::Param& value : values) {
-    if (text.size() > 1) text += ',';
-    text += '"';
-    for (const char c : spelled(value)) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text + "}";
-}
-
 /// How a value stands in a JSON list for SQLite, which gives back the very value that would have been bound.
 struct JsonItem {
   JsonWriter& json;
@@ -109,6 +95,24 @@ void write_json_list(Sql& sql, std::span<const db::Param> values) {
 }
 
 }  // namespace
+
+std::string array_literal(std::span<const db::Param> values) {
+  std::string text = "{";
+  for (const db::Param& value : values) {
+    if (text.size() > 1) text += ',';
+    if (std::holds_alternative<std::nullptr_t>(value)) {
+      text += "NULL";
+      continue;
+    }
+    text += '"';
+    for (const char c : spelled(value)) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text + "}";
+}
 
 void write_list(Sql& sql, std::span<const db::Param> values) {
   if (sql.sqlite()) {

@@ -37,6 +37,11 @@ void explain_references(const ScopeData& scope, const ModelInfo& model, const st
 void set_automatic_fields(const ScopeData& scope, const ModelInfo& model, void* object, Timestamp now,
                           bool is_new);
 
+/// "INSERT INTO … (…) ", with the columns that come with a new row.
+void write_insert_head(Sql& sql, const ModelInfo& model);
+/// " RETURNING " its id.
+void write_returning(Sql& sql, const ModelInfo& model);
+
 /// The values of a new row, its tenant and automatic fields set.
 std::vector<Written> prepare_new(const ScopeData& scope, const ModelInfo& model, void* object,
                                  std::string_view prefix, std::vector<FieldError>& errors);
@@ -111,7 +116,7 @@ std::vector<std::size_t> columns_to_update(const ModelInfo& model, std::span<con
 /// insert_rows() of more than a few: ids are reserved, then all goes through Database::bulk_insert().
 void insert_many_rows(const ScopeData& scope, const ModelInfo& model, Objects objects);
 
-/// How many rows of so many values each one statement may carry.
+/// How many rows of so many values each one statement may carry, each value being a parameter.
 std::size_t rows_per_statement(std::size_t columns);
 
 }  // namespace mpf::orm::detail

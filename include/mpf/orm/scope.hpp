@@ -118,7 +118,9 @@ class BasicScope {
   void upsert(T& row, Origin origin = Origin::current()) const {
     upsert_many<First, Rest...>(std::span<T>(&row, 1), origin);
   }
-  /// All or none, in few statements. ValidationError (unique) for two rows with the same key.
+  /// All or none, in few statements, whose texts on PostgreSQL are the same for any number of rows: each
+  /// column goes as one array, unless one of them is an array or a range itself. ValidationError (unique) for
+  /// two rows with the same key.
   template <auto First, auto... Rest, class T>
   void upsert_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>, CheckMembers<T, First, Rest...>>());
@@ -195,8 +197,8 @@ class BasicScope {
     return true;
   }
 
-  /// Each row its own values, all or none, in few statements; else as update(). Error(not_found) when one is
-  /// not there, Error(conflict) when somebody else changed one.
+  /// Each row its own values, all or none, in few statements like those of upsert_many(); else as update().
+  /// Error(not_found) when one is not there, Error(conflict) when somebody else changed one.
   template <class T>
   void update_many(std::span<T> rows, Origin origin = Origin::current()) const {
     static_assert(check<CheckScope<T, kind>>());
