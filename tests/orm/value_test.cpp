@@ -196,6 +196,44 @@ TEST_CASE("pages are ordered by values of any type that has an order") {
   });
 }
 
+TEST_CASE("durations of any unit and whole amounts stand beside times and decimals") {
+  on_each_database([](db::Dialect dialect) {
+    using std::chrono::hours;
+    using std::chrono::seconds;
+    const WorldWith<Sample> world(dialect);
+    const auto scope = world.system();
+    Sample old = sample(1);
+    old.time = Timestamp() + hours(1);
+    old.duration = seconds(5);
+    old.price = Decimal<2>::of_coefficient(499);
+    Sample young = sample(2);
+    young.time = Timestamp() + hours(30);
+    young.duration = seconds(6);
+    young.price = Decimal<2>(5);
+    scope.insert(old);
+    scope.insert(young);
+    const auto found = [&](const auto& condition) {
+      return scope.query<Sample>().where(condition).order_by(asc<&Sample::id>).ids();
+    };
+    using Ids = std::vector<orm::Id>;
+    const auto latest = scope.query<Sample>().selection(f<&Sample::time>).order_by(orm::column<0>.desc());
+    CHECK(found(f<&Sample::time> > latest.limit(1).scalar() - hours(24)) == Ids{young.id});
+    CHECK(found(f<&Sample::time> + hours(29) > f<&Sample::time>) == Ids{old.id, young.id});
+    CHECK(found(f<&Sample::duration> > seconds(5)) == Ids{young.id});
+    CHECK(found(f<&Sample::duration> == std::chrono::milliseconds(5'000)) == Ids{old.id});
+    CHECK(found(f<&Sample::price> >= 5) == Ids{young.id});
+    CHECK(found(f<&Sample::price> < 5u) == Ids{old.id});
+    CHECK(found(f<&Sample::price>.in({Decimal<2>(5), Decimal<2>(7)})) == Ids{young.id});
+    CHECK(found(f<&Sample::price>.between(-1, 4)).empty());
+    CHECK(kind_of([&] { found(f<&Sample::price> < INT64_MAX); }) == ErrorKind::invalid);
+    CHECK(scope.query<Sample>()
+              .where(f<&Sample::id> == old.id)
+              .update(orm::set<&Sample::price>(7), orm::set<&Sample::duration>(std::chrono::minutes(1))) ==
+          1);
+    CHECK(found(f<&Sample::price> == 7 && f<&Sample::duration> == std::chrono::minutes(1)) == Ids{old.id});
+  });
+}
+
 TEST_CASE("a limit of no rows gives no first row") {
   on_each_database([](db::Dialect dialect) {
     const Samples world(dialect);

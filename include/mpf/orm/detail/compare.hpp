@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 #include <mpf/orm/value.hpp>
 
 /// What the operators of expression.hpp make of fields, expressions and plain values. Not for users.
@@ -21,6 +23,11 @@ template <class V>
   requires is_number<V>
 struct LiteralType<V> {
   using type = std::conditional_t<std::floating_point<V>, double, std::int64_t>;
+};
+template <class Rep, class Period>
+  requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Microseconds>
+struct LiteralType<std::chrono::duration<Rep, Period>> {
+  using type = Microseconds;
 };
 template <class V>
   requires is_optional<V>

@@ -73,7 +73,13 @@ using common_root = typename CommonRoot<A, B>::type;
 template <class T>
 inline constexpr bool is_number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>;
 
+template <class T>
+inline constexpr bool is_decimal = false;
+template <int scale>
+inline constexpr bool is_decimal<Decimal<scale>> = true;
+
 /// Whether a value of that type may be compared with or assigned to a field of type Field (not optional).
+/// Hours and the like are durations, whole numbers are decimals.
 template <class Field, class Value>
 consteval bool value_fits() {
   if constexpr (std::same_as<Field, std::string>) {
@@ -84,6 +90,10 @@ consteval bool value_fits() {
     return is_number<Value> && std::integral<Value>;
   } else if constexpr (is_ref<Field>) {
     return std::same_as<Value, Id> || std::same_as<Value, Field>;
+  } else if constexpr (std::same_as<Field, Microseconds>) {
+    return std::is_convertible_v<const Value&, Microseconds>;
+  } else if constexpr (is_decimal<Field>) {
+    return std::same_as<Value, Field> || (is_number<Value> && std::integral<Value>);
   } else {
     return std::same_as<Value, Field>;
   }
@@ -115,17 +125,15 @@ db::Param param_for(const Value& value) {
   } else if constexpr (is_number<Field>) {
     if (!std::in_range<std::int64_t>(value)) throw_too_big();
     return static_cast<std::int64_t>(value);
+  } else if constexpr (is_decimal<Field> && std::integral<Value>) {
+    if (!std::in_range<std::int64_t>(value)) throw_too_big();
+    return ColumnCodec<Field>::to_param(Field(static_cast<std::int64_t>(value)));
   } else if constexpr (is_ref<Field> && std::same_as<Value, Id>) {
     return value.value;
   } else {
     return ColumnCodec<Field>::to_param(value);
   }
 }
-
-template <class T>
-inline constexpr bool is_decimal = false;
-template <int scale>
-inline constexpr bool is_decimal<Decimal<scale>> = true;
 
 template <class T>
 inline constexpr int scale_of = 0;
