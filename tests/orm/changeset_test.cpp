@@ -7,6 +7,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/batch.hpp>
 #include <mpf/orm/json.hpp>
+#include <mpf/orm/related.hpp>
 
 #include "orm/relations.hpp"
 
@@ -247,6 +248,68 @@ TEST_CASE("a batch finds what its parts would find") {
     CHECK((*posts)[0].comments[0].text == "first");
     CHECK((*last)->slug == "b");
     batch.run();
+  });
+}
+
+namespace {
+
+/// What a list shows of a post.
+struct Line {
+  orm::Id id;
+  std::string title;
+  std::optional<std::string> parent;
+  std::optional<std::int64_t> likes;  // wider than what is selected
+  Timestamp created_at;
+  std::vector<std::string> tags;
+  static constexpr auto describe() {
+    return mpf::describe(field<&Line::id>(), field<&Line::title>(name("name")), field<&Line::parent>(),
+                         field<&Line::likes>(), field<&Line::created_at>(), field<&Line::tags>());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a selection is written as JSON, as the structs that it could be read into") {
+  on_each_database([](db::Dialect dialect) {
+    const Blog blog(dialect);
+    const auto scope = blog.scope(blog.acme);
+    std::string text;
+    const auto send = [&](std::string_view part) { text += part; };
+    const auto lines =
+        scope.query<Post>()
+            .order_by(asc<&Post::id>)
+            .selection(f<&Post::id>, f<&Post::title>, f<&Post::parent, &Post::title>, f<&Post::likes>,
+                       f<&Post::created_at>,
+                       orm::related<&Comment::post>().value(collect(f<&Comment::text>, asc<&Comment::id>)));
+    orm::write_json<Line>(lines, send);
+    CHECK(text == "[]");
+    Post first = blog.post(blog.ann, "first");
+    first.title = "\"quoted\"\n\\ é";
+    scope.insert(first);
+    for (int i = 0; i < 100; ++i) {
+      Post post = blog.post(blog.ann, "p" + std::to_string(i));
+      if (i % 2 == 0) post.parent = orm::Ref<Post>(first.id);
+      scope.insert(post);
+    }
+    scope.insert(blog.comment(first, blog.ann, "one"));
+    scope.insert(blog.comment(first, blog.ann, "two"));
+    text.clear();
+    std::size_t parts = 0;
+    orm::write_json<Line>(
+        lines,
+        [&](std::string_view part) {
+          ++parts;
+          CHECK(part.size() < 2000);
+          text += part;
+        },
+        1000);
+    CHECK(parts > 5);
+    CHECK(text == to_json(lines.into<Line>()));
+    CHECK(text.starts_with(R"([{"id":)"));
+    std::string whole;
+    JsonWriter writer(whole);
+    orm::write_json<Line>(lines, writer);
+    CHECK(whole == text);
   });
 }
 

@@ -112,6 +112,15 @@ TEST_CASE("guide: queries") {
                     [&](std::string_view part) { sent += part; });
     // [/stream]
     CHECK(sent.starts_with("[{"));
+    sent.clear();
+    // [cards]
+    orm::write_json<PostCard>(scope.query<Post>()
+                                  .order_by(asc<&Post::slug>)
+                                  .selection(f<&Post::title>, f<&Post::author, &User::name>,
+                                             orm::related<&Comment::post>().count()),
+                              [&](std::string_view part) { sent += part; });
+    // [/cards]
+    CHECK(sent == to_json(cards));
 
     // [batch]
     orm::Batch batch(scope);
