@@ -315,20 +315,23 @@ void LeakCheck::probe_path(const AnyModel& any, const ColumnInfo& reference, std
       return found;
     });
   }
-  const bool is_own = std::ranges::any_of(
-      model.columns, [&](const ColumnInfo& each) { return each.member == reference.member; });
   const auto parent = own_rows_.find(&target);
-  if (!is_own || parent == own_rows_.end()) return;
-  const Target it(model, rows_.at(&model));
+  if (parent == own_rows_.end()) return;
+  // Related rows are asked for by the part of theirs that has the reference.
+  detail::ModelGetter part = any.getter();
+  const auto has_it = [&](const ColumnInfo& each) { return &each == &reference; };
+  while (std::ranges::none_of(part().columns, has_it)) part = part().base;
+  const Target theirs(model, rows_.at(&model));
+  const Target it(part(), theirs.id);
   const Target above(target, parent->second);
   const QueryCore my_parent = QueryCore(mine_, target).with_retired().where(above.is_it());
-  const auto related = [&] { return detail::Related{any.getter(), hop, it.is_it()}; };
+  const auto related = [&] { return detail::Related{part, hop, it.is_it()}; };
   expect(model, "related() by " + name + " finds it", [&] {
-    lead(theirs_, it, parent->second);
+    lead(theirs_, theirs, parent->second);
     return my_parent.where(detail::related_node(related())).count() != 0;
   });
   expect(model, "related() by " + name + " counts it", [&] {
-    lead(theirs_, it, parent->second);
+    lead(theirs_, theirs, parent->second);
     const NodePtr count = detail::related_value_node(related(), row_count(), ColumnType::bigint, false);
     return number_of({.source = my_parent, .columns = {count}}) != 0;
   });

@@ -1,3 +1,4 @@
+#include <mpf/orm/inherit.hpp>
 #include <mpf/orm/leak_check.hpp>
 
 #include <doctest/doctest.h>
@@ -144,6 +145,41 @@ TEST_CASE("each sort of conditions is missed by itself") {
       check_found(leaks, "Comment", references, each.references);
       check_found(leaks, "Page", {"with() of look loads it"}, each.references);
     }
+  });
+}
+
+namespace {
+
+/// What is extended has a reference.
+struct Piece {
+  orm::Id id;
+  orm::Ref<Site> site;
+  std::string kind;
+  std::optional<orm::Ref<User>> author;
+  std::string title;
+  static constexpr auto model() {
+    return orm::model<Piece>("piece", orm::field<&Piece::site>(orm::tenant),
+                             orm::field<&Piece::kind>(orm::row_kind), orm::field<&Piece::author>(),
+                             orm::field<&Piece::title>());
+  }
+};
+struct Tune : Piece {
+  std::int64_t seconds = 0;
+  static constexpr auto model() {
+    return orm::model<Tune>("tune", orm::extends<Piece>("tune"), orm::field<&Tune::seconds>());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("references of what a model extends are walked from their targets as well") {
+  on_each_database([](db::Dialect dialect) {
+    const WorldWith<Piece, Tune> world(dialect, Keys::without_tenants);
+    const auto found = [&](orm::LeakCheck check) { return check.run<Site, User, Tune>(); };
+    const orm::LeakCheck check(world.scope(world.acme), world.scope(world.globex));
+    CHECK(found(check).empty());
+    const List leaks = found(orm::LeakCheck(check).without_conditions());
+    check_found(leaks, "Tune", {"related() by author finds it", "related() by author counts it"}, true);
   });
 }
 
