@@ -1,14 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
 #include <mpf/orm/aggregate.hpp>
 
-#include "orm/predicates.hpp"
-#include "orm/relations.hpp"
+#include "orm/random_articles.hpp"
 
 using namespace mpf;
 using namespace mpf::test;
@@ -19,145 +17,7 @@ using orm::f;
 namespace {
 
 using Row = Article;
-using Wanted = Predicate<Row>;
-
-/// Sorting in C++ as absent-first in ascending order.
-using Less = std::function<bool(const Row&, const Row&)>;
-
-class Generator : public test::Dice {
- public:
-  Generator(std::uint32_t seed, const World& world) : Dice(seed), world_(world) {}
-
-  std::string text() {
-    static const std::string pieces[] = {"a", "B", "b", "%", "_", "*", "é", "\\", "'", "[", ""};
-    std::string made;
-    for (std::size_t i = 0, n = below(4); i < n; ++i) made += pieces[below(std::size(pieces))];
-    return made;
-  }
-
-  Row row() {
-    Row made = world_.article(coin() ? world_.ann : other_, text());
-    made.reads = static_cast<std::int64_t>(below(5)) - 2;
-    if (coin()) made.rank = static_cast<int>(below(4));
-    if (coin()) made.summary = text();
-    if (coin()) made.editor = orm::Ref<User>(coin() ? world_.ann.id : other_.id);
-    made.score = static_cast<double>(below(6)) / 4 - 0.5;
-    made.pinned = coin();
-    if (coin()) made.published_at = time();
-    return made;
-  }
-
-  Wanted predicate(int depth) {
-    return combined<Row>(*this, depth, [this] { return leaf(); });
-  }
-
-  void add_other(const User& other) { other_ = other; }
-  const User& user(orm::Id id) const { return id == other_.id ? other_ : world_.ann; }
-
- private:
-  Timestamp time() { return Timestamp(Microseconds(static_cast<std::int64_t>(below(4)) - 1)); }
-
-  template <class Field, class Value, class ValueOf>
-  Wanted compared(const Field& field, const Value& value, const ValueOf& value_of) {
-    return test::compared<Row>(*this, field, value, value_of);
-  }
-
-  template <class Field, class ValueOf>
-  Wanted matched(const Field& field, ValueOf value_of) {
-    const std::string part = text();
-    const auto when = [value_of, part](auto test) {
-      return [value_of, part, test](const Row& row) {
-        const auto held = value_of(row);
-        return held.has_value() && test(*held, part);
-      };
-    };
-    const auto lower = [](std::string text) {
-      for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-      return text;
-    };
-    switch (below(4)) {
-      case 0:
-        return {field.contains(part),
-                when([](const auto& a, const auto& b) { return a.find(b) != std::string::npos; })};
-      case 1:
-        return {field.starts_with(part), when([](const auto& a, const auto& b) { return a.starts_with(b); })};
-      case 2:
-        return {field.ends_with(part), when([](const auto& a, const auto& b) { return a.ends_with(b); })};
-      default:
-        return {field.icontains(part), when([lower](const auto& a, const auto& b) {
-                  return lower(a).find(lower(b)) != std::string::npos;
-                })};
-    }
-  }
-
-  Wanted leaf() {
-    const auto title = [](const Row& row) { return std::optional<std::string>(row.title); };
-    const auto summary = [](const Row& row) { return row.summary; };
-    const auto reads = [](const Row& row) { return std::optional<std::int64_t>(row.reads); };
-    const auto rank = [](const Row& row) { return row.rank; };
-    const auto editor = [this](const Row& row) {
-      return row.editor ? std::optional<std::string>(user(row.editor->id).name) : std::nullopt;
-    };
-    switch (below(16)) {
-      case 0:
-        return compared(f<&Row::title>, text(), title);
-      case 1:
-        return compared(f<&Row::summary>, text(), summary);
-      case 2:
-        return compared(f<&Row::reads>, std::int64_t{1}, reads);
-      case 3:
-        return compared(f<&Row::rank>, static_cast<int>(below(4)), rank);
-      case 4:
-        return compared(f<&Row::score>, static_cast<double>(below(6)) / 4 - 0.5,
-                        [](const Row& row) { return std::optional<double>(row.score); });
-      case 5:
-        return compared(f<&Row::published_at>, time(), [](const Row& row) { return row.published_at; });
-      case 6:
-        return compared(
-            f<&Row::author, &User::name>, user(coin() ? world_.ann.id : other_.id).name,
-            [this](const Row& row) { return std::optional<std::string>(user(row.author.id).name); });
-      case 7:
-        return compared(f<&Row::editor, &User::name>, std::string("Ann"), editor);
-      case 8:
-        return matched(f<&Row::title>, title);
-      case 9:
-        return matched(f<&Row::summary>, summary);
-      case 10:
-        return matched(f<&Row::editor, &User::name>, editor);
-      case 11: {
-        std::vector<int> list;
-        for (std::size_t i = 0, n = below(4); i < n; ++i) list.push_back(static_cast<int>(below(4)));
-        return {f<&Row::rank>.in(list), [list](const Row& row) {
-                  return row.rank && std::ranges::find(list, *row.rank) != list.end();
-                }};
-      }
-      case 12:
-        if (coin()) return {f<&Row::rank>.is_null(), [](const Row& row) { return !row.rank; }};
-        return {f<&Row::editor, &User::name>.not_null(),
-                [](const Row& row) { return row.editor.has_value(); }};
-      case 13: {
-        const bool wanted = coin();
-        return {f<&Row::pinned> == wanted, [wanted](const Row& row) { return row.pinned == wanted; }};
-      }
-      case 14:
-        if (coin()) {
-          return {f<&Row::reads> + 1 > f<&Row::rank>,
-                  [](const Row& row) { return row.rank && row.reads + 1 > *row.rank; }};
-        }
-        return {f<&Row::reads> != f<&Row::rank>,
-                [](const Row& row) { return !row.rank || row.reads != *row.rank; }};
-      default:
-        if (coin()) {
-          return {f<&Row::editor> == f<&Row::author>,
-                  [](const Row& row) { return row.editor && row.editor->id == row.author.id; }};
-        }
-        return {f<&Row::summary> == f<&Row::summary>, [](const Row&) { return true; }};
-    }
-  }
-
-  const World& world_;
-  User other_;
-};
+using Wanted = RandomArticles::Wanted;
 
 std::vector<std::int64_t> ids(const std::vector<Row>& rows) {
   std::vector<std::int64_t> list;
@@ -170,7 +30,7 @@ using Ranks = std::vector<std::tuple<std::optional<int>, std::int64_t>>;
 
 /// Aggregates over the rows of a query, and in groups by a joined field and by one that may be absent.
 void check_aggregates(const orm::Query<Row>& query, const std::vector<Row>& rows,
-                      const Generator& generator) {
+                      const RandomArticles& generator) {
   std::optional<std::int64_t> reads;
   std::optional<std::string> least;
   std::optional<int> most;
@@ -238,7 +98,7 @@ TEST_CASE("random queries give what plain C++ gives") {
   on_each_database([](db::Dialect dialect) {
     const World world(dialect);
     const auto scope = world.scope(world.acme);
-    Generator generator(20'261'121, world);
+    RandomArticles generator(20'261'121, world);
     generator.add_other(scope.insert(User{.email = "b@acme.test", .name = "bé%"}));
     std::vector<Row> rows;
     for (int i = 0; i < 120; ++i) rows.push_back(generator.row());
