@@ -17,6 +17,8 @@ namespace ddl = orm::ddl;
 using Facts = std::map<std::string, std::set<std::string>>;  ///< what is known of each table
 
 constexpr std::string_view shadow = "mpf_check";
+/// What an index says, in its comment, that is to be there beside those of the models.
+constexpr std::string_view by_hand = "by hand";
 
 std::vector<std::vector<std::string>> rows_of(db::Database& database, const std::string& sql) {
   std::vector<std::vector<std::string>> rows;
@@ -127,8 +129,9 @@ Facts read_postgres(db::Database& database, const std::string& schema, const Sta
   add(facts, database, "index",
       "SELECT c.relname::text, replace(pg_get_indexdef(i.indexrelid), quote_ident(" + ddl::literal(schema) +
           ") || '.', ''), CASE WHEN NOT i.indisvalid THEN 'not valid' END FROM pg_class c JOIN pg_index i ON "
-          "i.indrelid = c.oid WHERE NOT i.indisprimary AND" +
-          ours);
+          "i.indrelid = c.oid WHERE NOT i.indisprimary AND coalesce(obj_description(i.indexrelid, "
+          "'pg_class'), '') <> " +
+          ddl::literal(by_hand) + " AND" + ours);
   add(facts, database, "trigger",
       "SELECT c.relname::text, quote_ident(t.tgname), CASE WHEN t.tgenabled <> 'O' THEN 'disabled' END, 'of "
       "' "
@@ -187,8 +190,8 @@ Facts read_sqlite(db::Database& database) {
     about("table", "CASE WHEN strict THEN 'strict' END FROM pragma_table_list WHERE name = " + argument);
     about("index",
           "name, substr(sql, instr(sql, ' (')), CASE WHEN sql LIKE 'CREATE UNIQUE%' THEN 'unique' END FROM "
-          "sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = " +
-              argument);
+          "sqlite_schema WHERE type = 'index' AND sql NOT LIKE '%/* " +
+              std::string(by_hand) + " */%' AND tbl_name = " + argument);
     // Of indexes of words: a trigger's name ends with that of the table of FTS5.
     about("search",
           "type, name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'mpf\\_words\\_%' ESCAPE "
@@ -224,6 +227,20 @@ std::vector<std::string> compare(const State& state, const Facts& wanted, const 
   return result;
 }
 
+void open_shadow(db::Database& database, const std::string& live) {
+  const std::string name(shadow);
+  try {
+    database.execute_script("CREATE SCHEMA " + name + "; SET LOCAL search_path = " + name + ", " + live);
+  } catch (const db::ConnectionLost&) {
+    throw;
+  } catch (const Error& e) {
+    throw Error(e.kind(), "cannot make the schema " + name +
+                              " to compare with, which would be gone afterwards; the role needs the right "
+                              "CREATE on the database, which must be no replica: " +
+                              e.what());
+  }
+}
+
 std::vector<std::string> compare_postgres(db::Database& database, const State& state) {
   struct Undo {};
   std::vector<std::string> result;
@@ -232,8 +249,7 @@ std::vector<std::string> compare_postgres(db::Database& database, const State& s
         [&](db::Transaction&) {
           const auto live = rows_of(database, "SELECT quote_ident(current_schema())").at(0).at(0);
           const auto found = read_postgres(database, live, state);
-          database.execute_script("CREATE SCHEMA " + std::string(shadow) +
-                                  "; SET LOCAL search_path = " + std::string(shadow) + ", " + live);
+          open_shadow(database, live);
           make_tables(database, state);
           result = compare(state, read_postgres(database, std::string(shadow), state), found);
           throw Undo();

@@ -1,12 +1,10 @@
 #include "migrate/executor.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <mpf/fiber/fiber.hpp>
 
-#include "migrate/sqlite_extras.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -54,6 +52,13 @@ class Execution {
     }
   }
 
+  /// What the server is sent.
+  static std::string text_of(const Step& step) {
+    // As a script a guard may take its time, which statements may not.
+    return step.kind == Step::Kind::guard ? "SELECT set_config('mpf.count', (" + step.text + ")::text, true)"
+                                          : step.text;
+  }
+
   void check_foreign_keys(const Script& script) {
     if (!script.rebuilds) return;
     // SQL by hand may have touched any table: then all are checked.
@@ -81,8 +86,7 @@ class Execution {
     std::int64_t count = 0;
     auto query = step.text;
     if (database_.dialect() == db::Dialect::postgres) {
-      // As a script it may take its time, which statements may not.
-      database_.execute_script("SELECT set_config('mpf.count', (" + query + ")::text, true)");
+      database_.execute_script(text_of(step));
       query = "SELECT current_setting('mpf.count')::bigint";
     }
     database_.execute({query, {}, Access::read}, [&](const db::Row& row) { count = row.integer(0); });
@@ -200,23 +204,6 @@ class Execution {
   db::Database& database_;
   std::vector<std::pair<std::string, std::string>> extras_;  ///< names and statements
 };
-
-using Broken = std::map<std::string, std::string>;
-
-Broken broken_in(db::Database& database) {
-  return database.dialect() == db::Dialect::sqlite ? broken_extras(database) : Broken();
-}
-
-/// Nobody is to find out by an insert, weeks later, that a trigger does not fit any more.
-void check_extras(db::Database& database, const Broken& before) {
-  for (const auto& [extra, problem] : broken_in(database)) {
-    if (before.contains(extra)) continue;  // it did not work anyway
-    fail(ErrorKind::conflict, "the " + extra + ", which was made by hand, would not work any more (" +
-                                  problem +
-                                  "): drop it by an 'sql' operation before, and make it anew as it "
-                                  "is to be after it");
-  }
-}
 
 }  // namespace
 
@@ -341,18 +328,24 @@ void run_step(const Migration& migration, const std::vector<LocatedOperation>& o
 
 void run_steps(db::Database& database, const Migration& migration,
                const std::vector<LocatedOperation>& operations, const Script& script,
-               std::span<const Step> steps) {
+               std::span<const Step> steps, const StepWatch& watch, ExtrasGuard& extras) {
   Execution execution(database);
-  const auto broken = broken_in(database);
+  extras.before();
+  const bool watches = database.dialect() == db::Dialect::postgres;
   for (const auto& step : steps) {
-    run_step(
-        migration, operations, [&] { execution.run(step); }, step.operation);
+    const auto run = [&] { execution.run(step); };
+    const auto run_watched = [&] {
+      watched(
+          database, Execution::text_of(step), watch.first_look,
+          [&](const LongWork& now) { watch.tell(step, now); }, run);
+    };
+    run_step(migration, operations, watches ? std::function<void()>(run_watched) : run, step.operation);
   }
   run_step(
       migration, operations,
       [&] {
         execution.check_foreign_keys(script);
-        check_extras(database, broken);
+        extras.after();
       },
       std::nullopt);
 }

@@ -9,6 +9,8 @@
 
 #include "migrate/graph.hpp"
 #include "migrate/sql.hpp"
+#include "migrate/sqlite_extras.hpp"
+#include "migrate/watch.hpp"
 
 namespace mpf::migrate {
 
@@ -27,12 +29,18 @@ void in_transaction(db::Database& database, const TransactionSettings& settings,
 void with_migration_lock(db::Database& database, std::chrono::milliseconds wait,
                          const std::function<void()>& body);
 
+/// Told of steps that take long, on PostgreSQL.
+struct StepWatch {
+  std::chrono::milliseconds first_look;
+  std::function<void(const Step&, const LongWork&)> tell;
+};
+
 /// Runs some of a script's steps, in the open transaction if there is one; then, where tables were made
-/// anew, checks foreign keys. Errors name the migration, the file and the line. `operations` are those that
-/// were rendered.
+/// anew, checks foreign keys, and on SQLite what was made by hand. Errors name the migration, the file and
+/// the line. `operations` are those that were rendered.
 void run_steps(db::Database& database, const Migration& migration,
                const std::vector<LocatedOperation>& operations, const Script& script,
-               std::span<const Step> steps);
+               std::span<const Step> steps, const StepWatch& watch, ExtrasGuard& extras);
 
 /// Runs `work` with the same errors.
 void run_step(const Migration& migration, const std::vector<LocatedOperation>& operations,

@@ -45,7 +45,8 @@ std::vector<File> files_of(const ModuleModels& module) {
     for (const auto& entry : std::filesystem::directory_iterator(module.source_folder)) {
       const auto name = entry.path().filename().string();
       const auto source = entry.path().string();
-      if (is_migration(name, source)) files.push_back({name, read_file(entry.path()), source});
+      if (!entry.is_directory() && is_migration(name, source))
+        files.push_back({name, read_file(entry.path()), source});
     }
   } else if (module.migrations) {
     for (const auto& file : module.migrations->files()) {
@@ -59,8 +60,8 @@ std::vector<File> files_of(const ModuleModels& module) {
   return files;
 }
 
-Migration read(const ModuleModels& module, const File& file) {
-  auto migration = parse_migration(file.text, file.source);
+Migration read(const ModuleModels& module, const File& file, KnownFiles* known) {
+  auto migration = known ? known->parse(file.text, file.source) : parse_migration(file.text, file.source);
   const auto stem = file.name.substr(0, file.name.size() - extension.size());
   if (migration.id.name != stem) {
     fail_at(file.source, 1,
@@ -91,10 +92,24 @@ std::optional<Graph::Sum> sum_of(const ModuleModels& module) {
 
 }  // namespace
 
-Graph::Graph(const std::vector<ModuleModels>& modules) {
+bool has_folders(const std::vector<ModuleModels>& modules) {
+  return std::ranges::any_of(modules, has_folder);
+}
+
+const Migration& KnownFiles::parse(const std::string& text, const std::string& source) {
+  auto& entry = entries_[source];
+  if (entry.text.empty() || entry.text != text) {
+    entry.text.clear();
+    entry.migration = parse_migration(text, source);
+    entry.text = text;
+  }
+  return entry.migration;
+}
+
+Graph::Graph(const std::vector<ModuleModels>& modules, KnownFiles* known) {
   for (const auto& module : modules) {
     const auto files = files_of(module);
-    for (const auto& file : files) migrations_.push_back(read(module, file));
+    for (const auto& file : files) migrations_.push_back(read(module, file, known));
     auto sum = sum_of(module);
     if (!sum || (files.empty() && !sum->there)) continue;
     sums_[module.module] = std::move(*sum);

@@ -11,12 +11,25 @@
 
 namespace mpf::migrate {
 
+/// What files said when they were read, so that those that stay as they are need not be understood again.
+class KnownFiles {
+ public:
+  const Migration& parse(const std::string& text, const std::string& source);
+
+ private:
+  struct Entry {
+    std::string text;
+    Migration migration;
+  };
+  std::map<std::string, Entry> entries_;  ///< by source
+};
+
 /// All migrations of all modules and what depends on what.
 class Graph {
  public:
   /// Reads the files. Error(configuration) for what is malformed, missing among others' `depends`, or in a
-  /// circle.
-  explicit Graph(const std::vector<ModuleModels>& modules);
+  /// circle. `known` may be null.
+  explicit Graph(const std::vector<ModuleModels>& modules, KnownFiles* known = nullptr);
 
   /// Each after all that it depends on; otherwise by module and name.
   const std::vector<Migration>& migrations() const noexcept { return migrations_; }
@@ -50,6 +63,9 @@ class Graph {
   std::map<MigrationId, std::size_t> index_;  ///< also by the names of what was squashed
   std::map<std::string, Sum> sums_;
 };
+
+/// Whether some of the files lie in folders, where they may change; all others are built in.
+bool has_folders(const std::vector<ModuleModels>& modules);
 
 /// Applies a migration's operations one by one. `each`, if given, sees every operation and the state before
 /// it. What does not fit is Error(configuration) with file and line.

@@ -23,6 +23,24 @@ std::string numbered(std::string sql, Dialect dialect) {
   return sql;
 }
 
+/// `whole`: with the columns that it had not at first.
+std::string progress_query(bool whole) {
+  return std::string("SELECT module, name, backward, checksum, phase, position") +
+         (whole ? ", script, stood_phase, stood_position" : "") + " FROM " + progress_table;
+}
+
+History::Progress progress_in(const db::Row& row, bool whole) {
+  History::Progress progress{.backward = row.integer(2) != 0,
+                             .checksum = std::string(row.text(3)),
+                             .phase = static_cast<std::size_t>(row.integer(4)),
+                             .position = row.integer(5)};
+  if (whole) progress.script = row.text(6);
+  if (whole && !row.is_null(7)) {
+    progress.stood = History::Progress::Stood{static_cast<std::size_t>(row.integer(7)), row.integer(8)};
+  }
+  return progress;
+}
+
 }  // namespace
 
 std::int64_t History::columns_of(const char* table) {
@@ -62,26 +80,22 @@ void History::prepare() {
 }
 
 History::Begun History::read_progress() {
-  std::map<MigrationId, Progress> result;
+  Begun result;
   const auto columns = columns_of(progress_table);
   if (columns == 0) return result;
   const bool whole = columns > first_progress_columns;
-  database_.execute(
-      {std::string("SELECT module, name, backward, checksum, phase, position") +
-           (whole ? ", script, stood_phase, stood_position" : "") + " FROM mpf_migration_progress",
-       {},
-       Access::read},
-      [&](const db::Row& row) {
-        Progress progress{.backward = row.integer(2) != 0,
-                          .checksum = std::string(row.text(3)),
-                          .phase = static_cast<std::size_t>(row.integer(4)),
-                          .position = row.integer(5)};
-        if (whole) progress.script = row.text(6);
-        if (whole && !row.is_null(7)) {
-          progress.stood = Progress::Stood{static_cast<std::size_t>(row.integer(7)), row.integer(8)};
-        }
-        result[{std::string(row.text(0)), std::string(row.text(1))}] = std::move(progress);
-      });
+  database_.execute({progress_query(whole), {}, Access::read}, [&](const db::Row& row) {
+    result[{std::string(row.text(0)), std::string(row.text(1))}] = progress_in(row, whole);
+  });
+  return result;
+}
+
+std::optional<History::Progress> History::progress(const MigrationId& id) {
+  std::optional<Progress> result;
+  database_.execute({numbered(progress_query(true) + " WHERE module = ? AND name = ?", database_.dialect()),
+                     {id.module, id.name},
+                     Access::read},
+                    [&](const db::Row& row) { result = progress_in(row, true); });
   return result;
 }
 
@@ -222,7 +236,7 @@ void check_history(const Graph& graph, const History::Records& records,
           "was edited after it was applied (" + migration->source +
               "): bring the file back as it was and put the change into a new migration, or, if the database "
               "is as the file says now, accept it by " +
-              command("fake", id));
+              command("fake", id) + " and `migrate sum " + id.module + "`");
     }
     for (const auto& needed : migration->depends) {
       if (records.contains(needed)) continue;

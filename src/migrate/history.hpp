@@ -48,6 +48,8 @@ class History {
   using Begun = std::map<MigrationId, Progress>;
   /// Empty while the table is not there.
   Begun read_progress();
+  /// Of one of them; after prepare_progress().
+  std::optional<Progress> progress(const MigrationId& id);
   void prepare_progress();
   void set_progress(const MigrationId& id, const Progress& progress);
   void remove_progress(const MigrationId& id);

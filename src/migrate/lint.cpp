@@ -6,6 +6,8 @@
 
 #include "migrate/renderer.hpp"
 #include "migrate/sql.hpp"
+#include "migrate/sql_part.hpp"
+#include "migrate/sql_text.hpp"
 #include "orm/ddl.hpp"
 
 namespace mpf::migrate {
@@ -21,7 +23,9 @@ const char* const renaming_table =
     "behind a border; or rename it while nothing runs, and say so as the 'reason'";
 const char* const renaming_column =
     "say orm::renamed_from in the model and let `migrate make` write it: both columns hold the same "
-    "('expand_column') until no older release runs any more ('contract_column' behind a border)";
+    "('expand_column') until no older release runs any more ('contract_column' behind a border); where it "
+    "cannot (a key, a tenant's column, a type that rounds): add the new column, write both, copy with "
+    "'backfill', read the new one, and drop the old one behind a border";
 
 class Linter {
  public:
@@ -97,7 +101,9 @@ class Linter {
                orm::ddl::type_name(op.column, db::Dialect::postgres)) {
       add("type", "PostgreSQL writes the whole table anew, and nobody can use it meanwhile",
           "rename it at the same time (orm::renamed_from): `migrate make` keeps both columns the same then, "
-          "until no older release runs any more, where the new type rounds no value of the old one");
+          "until no older release runs any more; where the new type rounds values of the old one: add a "
+          "column of another name, write both, copy with 'backfill', read the new one, and drop the old one "
+          "behind a border");
     } else if (narrows(*column, op.column) && !migration_.border) {
       add("narrow-rule", "the release that still runs may write what is refused then",
           "mark the migration 'border: true', as `migrate make` does: it is applied when no older release "
@@ -194,9 +200,32 @@ class Linter {
         add(std::move(finding.rule), std::move(finding.message), std::move(finding.safe), finding.refused);
       }
     }
+    check_touches(op);
     if (!op.reverse_sqlite && !op.reverse_postgres && !op.irreversible) {
       add("no-reverse", "it cannot be undone, and does not say that this is meant",
           "add 'reverse_postgres' and 'reverse_sqlite', or 'irreversible: true'", false);
+    }
+  }
+  /// What it says it touches against the tables whose names are in it.
+  void check_touches(const RunSql& op) {
+    if (!op.touches) return;
+    std::set<std::string> silent;
+    for (const auto& text : {op.sqlite, op.postgres, op.reverse_sqlite, op.reverse_postgres}) {
+      for (const auto& words : statements_of(text.value_or(""))) {
+        for (const auto& word : words) {
+          const auto name = folded(word);
+          const bool said = std::ranges::any_of(*op.touches, [&](const std::string& each) {
+            return folded(each.substr(0, each.find('.'))) == name;
+          });
+          if (!said && before_->find(name) && !is_made(name)) silent.insert(name);
+        }
+      }
+    }
+    for (const auto& table : silent) {
+      add("touches",
+          "the SQL names the table " + table +
+              ", and 'touches' does not: a branch that changes it would be merged without a word",
+          "add '" + table + "' to 'touches', or those of its columns that the SQL reads or changes", false);
     }
   }
   void check(const CallFunction& op) {
@@ -229,7 +258,8 @@ void refuse_unsafe(const std::vector<LintFinding>& findings) {
   fail_at(found->source, found->line,
           "refused to " + found->operation + " on a database that others use (" + found->rule +
               "): " + found->message + "; safe: " + found->safe +
-              "; or write beside it why it may be done: 'reason: \"…\"'");
+              "; or write beside it why it may be done, 'reason: \"…\"', and run `migrate sum " +
+              found->id.module + "`");
 }
 
 }  // namespace mpf::migrate

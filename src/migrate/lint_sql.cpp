@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "migrate/lint.hpp"
 #include "migrate/sql_part.hpp"
@@ -47,8 +48,12 @@ class SqlLinter {
     if (s.has({"CASCADE"}) && (s.begins({"DROP"}) || s.begins({"TRUNCATE"}))) {
       add("cascade", "it also drops what nobody named", "drop each thing by its name");
     }
-    if (s.begins({"DO"})) {
+    if (s.begins({"DO"}) || s.begins({"CALL"})) {
       add("block", "nobody can tell beforehand what it does", "plain statements, operations, or 'call'");
+    }
+    if (s.begins({"SELECT"}) && calls(s, harmless)) {
+      add("function", "nobody can tell beforehand what the function changes, and what it locks",
+          "if it changes more than a few rows: plain statements, operations, or 'call'", false);
     }
     if (s.begins({"SET"}) && s.has_any({"LOCK_TIMEOUT", "STATEMENT_TIMEOUT"})) {
       add("timeout", "a statement that waits for a lock for long has everybody else wait behind it",
@@ -237,7 +242,7 @@ class SqlLinter {
       add("exclude", "there is no way to add it without keeping writers out",
           "make a new table, or do it off hours");
     }
-    if (calls(c.behind({"DEFAULT"}))) {
+    if (calls(c.behind({"DEFAULT"}), fixed)) {
       add("volatile-default", "each row gets a value of its own: the whole table is written anew",
           "use the operation add_column with 'computed_default', which fills rows in batches");
     }
@@ -251,31 +256,51 @@ class SqlLinter {
     }
   }
 
-  /// Whether a default may be another for each row: by any function but those known to be the same.
-  static bool calls(const Part& value) {
-    static constexpr std::array<std::string_view, 14> fixed{"NOW",
-                                                            "CURRENT_TIMESTAMP",
-                                                            "LOCALTIMESTAMP",
-                                                            "TRANSACTION_TIMESTAMP",
-                                                            "STATEMENT_TIMESTAMP",
-                                                            "CURRENT_SETTING",
-                                                            "CAST",
-                                                            "COALESCE",
-                                                            "ARRAY",
-                                                            "ROW",
-                                                            "LOWER",
-                                                            "UPPER",
-                                                            "NUMERIC",
-                                                            "VARCHAR"};
+  /// Whether it calls any function but these; it ends where another part of a column begins.
+  static bool calls(const Part& value, std::span<const std::string_view> known) {
     static constexpr std::array<std::string_view, 9> ends{
         "CHECK", "REFERENCES", "CONSTRAINT", "NOT", "NULL", "UNIQUE", "PRIMARY", "GENERATED", "COLLATE"};
+    const bool statement = value.begins({"SELECT"});
     const auto words = value.words();
-    for (std::size_t i = 0; i < words.size() && std::ranges::count(ends, words[i]) == 0; ++i) {
-      if (i == 0 || words[i] != "(" || words[i - 1] == "(") continue;
-      if (std::ranges::count(fixed, words[i - 1]) == 0) return true;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (!statement && std::ranges::count(ends, words[i]) > 0) break;
+      if (i == 0 || words[i] != "(" || is_sign(words[i - 1])) continue;
+      if (std::ranges::count(known, words[i - 1]) == 0) return true;
     }
     return false;
   }
+  static bool is_sign(const std::string& word) {
+    return word == "(" || word == ")" || word == "," || word == "=" || word == ".";
+  }
+
+  /// The same for each row.
+  static constexpr std::array<std::string_view, 14> fixed{"NOW",
+                                                          "CURRENT_TIMESTAMP",
+                                                          "LOCALTIMESTAMP",
+                                                          "TRANSACTION_TIMESTAMP",
+                                                          "STATEMENT_TIMESTAMP",
+                                                          "CURRENT_SETTING",
+                                                          "CAST",
+                                                          "COALESCE",
+                                                          "ARRAY",
+                                                          "ROW",
+                                                          "LOWER",
+                                                          "UPPER",
+                                                          "NUMERIC",
+                                                          "VARCHAR"};
+  /// Words before parentheses in a SELECT that changes nothing but a sequence.
+  static constexpr std::array<std::string_view, 44> harmless{
+      "SELECT", "FROM",     "JOIN",       "WHERE",
+      "AND",    "OR",       "NOT",        "IN",
+      "ON",     "AS",       "EXISTS",     "ANY",
+      "ALL",    "SOME",     "USING",      "BY",
+      "HAVING", "OVER",     "FILTER",     "VALUES",
+      "UNION",  "EXCEPT",   "CASE",       "WHEN",
+      "THEN",   "ELSE",     "DISTINCT",   "LATERAL",
+      "CAST",   "COALESCE", "ARRAY",      "ROW",
+      "COUNT",  "SUM",      "MIN",        "MAX",
+      "AVG",    "SETVAL",   "NEXTVAL",    "LOWER",
+      "UPPER",  "NUMERIC",  "SET_CONFIG", "CURRENT_SETTING"};
 
   const std::vector<std::string>& made_;
   std::vector<SqlFinding> findings_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 
 #include <mpf/fiber/fiber.hpp>
@@ -62,7 +63,7 @@ class Migrator::Impl {
 
   std::vector<MadeMigration> make(const MakeOptions& options) {
     return fiber::offload([&] {
-      const Graph graph(modules_);
+      const Graph graph(modules_, &files_);
       check_sums(graph);
       check_branches(graph);
       auto state = replay(graph.migrations());
@@ -77,13 +78,13 @@ class Migrator::Impl {
       auto migrations = arrange(graph, std::move(changes), std::move(behind), options.name);
       const SourceFiles files(modules_);
       auto made = files.to_made(std::move(migrations), state, options.reason);
-      if (!options.dry_run) files.write(made);
+      if (!options.dry_run) files.write(graph, made);
       return made;
     });
   }
 
   std::vector<PlannedMigration> plan(const ApplyOptions& options) {
-    const auto graph = load();
+    const auto& graph = load();
     const auto records = ledger().records(graph);
     std::vector<PlannedMigration> result;
     const auto pending = find(options, graph, records);
@@ -97,7 +98,7 @@ class Migrator::Impl {
   }
 
   std::vector<MigrationId> pending() {
-    const auto graph = load();
+    const auto& graph = load();
     std::vector<MigrationId> result;
     const auto found = find({}, graph, ledger().records(graph, Newer::accepted));
     for (const auto* migration : found.due) result.push_back(migration->id);
@@ -106,7 +107,7 @@ class Migrator::Impl {
   }
 
   std::vector<MigrationId> held(Borders borders) {
-    const auto graph = load();
+    const auto& graph = load();
     ApplyOptions options;
     options.borders = borders == Borders::pass ? Borders::by_database : borders;
     std::vector<MigrationId> result;
@@ -118,7 +119,7 @@ class Migrator::Impl {
   std::vector<MigrationId> newer() { return ledger().newer(load()); }
 
   std::vector<MigrationId> apply(const ApplyOptions& options) {
-    const auto graph = load();
+    const auto& graph = load();
     auto own = ledger();
     if (!own.is_behind(graph) && find(options, graph, own.records(graph, Newer::accepted)).due.empty()) {
       return {};
@@ -134,7 +135,7 @@ class Migrator::Impl {
   }
 
   std::vector<PlannedMigration> rollback_plan(std::string_view module, std::string_view name) {
-    const auto graph = load();
+    const auto& graph = load();
     std::vector<PlannedMigration> result;
     for (const auto& each : prepare_rollback(graph, module, name)) {
       result.push_back(to_plan(each));
@@ -147,7 +148,7 @@ class Migrator::Impl {
 
   std::vector<MigrationId> rollback(std::string_view module, std::string_view name,
                                     const ApplyOptions& options) {
-    const auto graph = load();
+    const auto& graph = load();
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
       ledger().record_squashed(graph, options);
@@ -162,7 +163,7 @@ class Migrator::Impl {
   std::size_t forget(std::string_view module) { return ledger().forget(module); }
 
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward) {
-    const auto graph = load();
+    const auto& graph = load();
     const auto& chosen = find_one(graph, modules_, id.module, id.name);
     State state;
     for (const auto& migration : graph.migrations()) {
@@ -179,7 +180,7 @@ class Migrator::Impl {
 
   std::vector<LintFinding> lint() {
     return fiber::offload([&] {
-      const Graph graph(modules_);
+      const Graph graph(modules_, &files_);
       std::vector<LintFinding> result;
       State state;
       for (const auto& migration : graph.migrations()) {
@@ -206,7 +207,7 @@ class Migrator::Impl {
     } catch (const Error& e) {
       report.files.emplace_back(e.what());
     }
-    const auto graph = load();
+    const auto& graph = load();
     std::string partly_squashed;
     const auto records = ledger().unchecked(graph, &partly_squashed);
     if (!partly_squashed.empty()) report.files.push_back(partly_squashed);
@@ -239,17 +240,12 @@ class Migrator::Impl {
       if (std::ranges::count(pending.needed, migration) > 0) continue;
       report.held.push_back(migration->id.to_string() + " waits behind a release border");
     }
-    State applied;
-    std::set<std::string> between;  // tables that a migration under way has changed or is about to change
-    for (const auto& migration : graph.migrations()) {
-      if (begun.contains(migration.id)) between.merge(changed_by(migration, applied));
-      if (records.contains(migration.id)) replay(migration, applied);
+    if (knows_all(graph, records)) {
+      report.catalog = compare_applied(graph, records, begun);
+    } else {
+      report.files.emplace_back(
+          "the tables are not compared: nothing here says what migrations without a file did to them");
     }
-    report.catalog = compare_catalog(database(), applied);
-    std::erase_if(report.catalog, [&](const std::string& line) {
-      return std::ranges::any_of(
-          between, [&](const std::string& table) { return line.starts_with("table " + table + " "); });
-    });
     return report;
   }
 
@@ -272,9 +268,12 @@ class Migrator::Impl {
     return *database_;
   }
 
-  /// Reads files: off the loop.
-  Graph load() const {
-    return fiber::offload([&] { return Graph(modules_); });
+  /// Reads files, off the loop; what is built in only once.
+  const Graph& load() {
+    if (!graph_ || has_folders(modules_)) {
+      fiber::offload([&] { graph_.emplace(modules_, &files_); });
+    }
+    return *graph_;
   }
 
   Ledger ledger() const { return {database(), modules_, clock_}; }
@@ -299,6 +298,31 @@ class Migrator::Impl {
     const auto is_there = [&](const MigrationId& id) { return records.contains(id) || begun.contains(id); };
     const auto chosen = graph.with_dependents({find_applied(graph, is_there, modules_, module, name)});
     return prepare_undoing(graph, records, begun, chosen, modules_, database().dialect());
+  }
+
+  /// Whether each that is recorded has a file, but for modules that are no part of the application any more.
+  bool knows_all(const Graph& graph, const History::Records& records) const {
+    return std::ranges::all_of(records, [&](const auto& record) {
+      return graph.find(record.first) ||
+             std::ranges::count(modules_, record.first.module, &ModuleModels::module) == 0;
+    });
+  }
+
+  /// Where the tables are not as what is applied left them, those apart that a migration under way changes.
+  std::vector<std::string> compare_applied(const Graph& graph, const History::Records& records,
+                                           const History::Begun& begun) const {
+    State applied;
+    std::set<std::string> between;
+    for (const auto& migration : graph.migrations()) {
+      if (begun.contains(migration.id)) between.merge(changed_by(migration, applied));
+      if (records.contains(migration.id)) replay(migration, applied);
+    }
+    auto differences = compare_catalog(database(), applied);
+    std::erase_if(differences, [&](const std::string& line) {
+      return std::ranges::any_of(
+          between, [&](const std::string& table) { return line.starts_with("table " + table + " "); });
+    });
+    return differences;
   }
 
   /// Whether there is anything in what it drops.
@@ -327,6 +351,8 @@ class Migrator::Impl {
   db::Database* const database_;
   const std::vector<ModuleModels> modules_;
   const Clock& clock_;
+  KnownFiles files_;
+  std::optional<Graph> graph_;
 };
 
 Migrator::Migrator(db::Database* database, std::vector<ModuleModels> modules, const Clock& clock)

@@ -69,7 +69,9 @@ Migration parse_migration(std::string_view text, const std::string& source) {
               documents.empty() ? "the file is empty" : "the file holds more than one YAML document");
     }
     auto result = read_migration(documents.front(), source);
-    std::string unix_text(text);
+    // What editors put there or take away says nothing.
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    std::string unix_text(text.starts_with(mark) ? text.substr(mark.size()) : text);
     std::erase(unix_text, '\r');
     result.checksum = sha256(unix_text);
     return result;

@@ -1,7 +1,9 @@
 #include "migrate/runner.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
+#include <utility>
 
 #include <mpf/fiber/fiber.hpp>
 
@@ -10,6 +12,9 @@
 
 namespace mpf::migrate {
 namespace {
+
+constexpr std::chrono::milliseconds first_look{250};
+constexpr std::chrono::milliseconds worth_telling{1'000};
 
 std::vector<std::span<const Step>> phases_of(const Script& script) {
   std::vector<std::span<const Step>> result;
@@ -67,6 +72,29 @@ void Runner::tell(const Prepared* work, std::string step, std::int64_t rows, std
                      .step = std::move(step),
                      .rows_done = rows,
                      .rows_total = total});
+}
+
+void Runner::tell_long(const Prepared& work, const Step& step, const LongWork& now) {
+  const auto what = describe(work.operations[step.operation].operation);
+  waits_for_ = now.waits_for;
+  if (now.waits_for.empty() && now.total > 0) {
+    told_.clear();
+    return tell(&work, what + ", " + now.part, now.done, now.total);
+  }
+  std::string text;
+  if (!now.waits_for.empty()) {
+    text = what + " waits for " + now.waits_for;
+  } else if (now.took > worth_telling) {
+    const bool guards = step.kind == Step::Kind::guard;
+    const bool validates = step.text.find(" VALIDATE CONSTRAINT ") != std::string::npos;
+    if (guards || validates) text = what + (guards ? ": counts rows in the way" : ": looks at all rows");
+  }
+  if (!text.empty() && std::exchange(told_, text) != text) tell(&work, text);
+}
+
+StepWatch Runner::watch(const Prepared& work) {
+  return {.first_look = std::min(first_look, options_.lock_timeout / 2),
+          .tell = [&](const Step& step, const LongWork& now) { tell_long(work, step, now); }};
 }
 
 std::vector<MigrationId> Runner::run(const std::vector<Prepared>& work) {
@@ -129,10 +157,9 @@ bool Runner::is_due(const Prepared& work, std::size_t phase) {
     }
   }
   if (!has_progress_) return true;
-  const auto all = history.read_progress();
-  const auto found = all.find(migration.id);
-  if (found == all.end()) return !work.stood;  // nothing but guards has run; or it has just been undone
-  const auto& progress = found->second;
+  const auto found = history.progress(migration.id);
+  if (!found) return !work.stood;  // nothing but guards has run; or it has just been undone
+  const auto& progress = *found;
   if (work.stood) {
     const auto stood = progress.stood.value_or(History::Progress::Stood{progress.phase, progress.position});
     if (stood != *work.stood) {
@@ -178,17 +205,23 @@ bool Runner::run_phase(const Prepared& work, Steps steps, std::size_t phase, boo
     bool due = false;
     in_transaction(database_, settings({}), [&] { due = is_due(work, phase); });
     if (!due) return false;
-    run_steps(database_, *work.migration, work.operations, {}, steps);
+    run_steps(database_, *work.migration, work.operations, {}, steps, watch(work), extras_);
     in_transaction(database_, settings({}), [&] { finish_phase(work, phase, last, true); });
     return true;
   }
   bool ran = false;
-  in_transaction(database_, settings(work.script), [&] {
-    ran = is_due(work, phase);
-    if (!ran) return;
-    run_steps(database_, *work.migration, work.operations, work.script, steps);
-    finish_phase(work, phase, last, !only_looks(steps));
-  });
+  waits_for_.clear();
+  try {
+    in_transaction(database_, settings(work.script), [&] {
+      ran = is_due(work, phase);
+      if (!ran) return;
+      run_steps(database_, *work.migration, work.operations, work.script, steps, watch(work), extras_);
+      finish_phase(work, phase, last, !only_looks(steps));
+    });
+  } catch (const db::LockTimeout& e) {
+    if (waits_for_.empty()) throw;
+    throw db::LockTimeout(std::string(e.what()) + "; it waited for " + waits_for_);
+  }
   return ran;
 }
 
@@ -232,11 +265,9 @@ bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t ph
       more = false;
       if (!is_due(work, phase)) return;
       History history(database_);
-      const auto all = history.read_progress();
-      const auto found = all.find(work.migration->id);
-      const bool under_way =
-          found != all.end() && found->second.backward == work.backward && found->second.phase == phase;
-      position = under_way ? found->second.position : DataStep::beginning;
+      const auto found = history.progress(work.migration->id);
+      const bool under_way = found && found->backward == work.backward && found->phase == phase;
+      position = under_way ? found->position : DataStep::beginning;
       std::optional<std::int64_t> next;
       run_step(
           *work.migration, work.operations, [&] { next = run_portion(work, step, position); },

@@ -36,15 +36,20 @@ class Runner {
   std::optional<std::int64_t> run_portion(const Prepared& work, const Step& step, std::int64_t position);
   std::int64_t last_id(const Batches& batches);
   void tell(const Prepared* work, std::string step = {}, std::int64_t rows = 0, std::int64_t total = 0);
+  void tell_long(const Prepared& work, const Step& step, const LongWork& now);
+  StepWatch watch(const Prepared& work);
   TransactionSettings settings(const Script& script) const;
 
   db::Database& database_;
   const std::vector<ModuleModels>& modules_;
   const Clock& clock_;
   const ApplyOptions& options_;
+  ExtrasGuard extras_{database_};
   std::size_t done_ = 0;
   std::size_t total_ = 0;
   bool has_progress_ = false;  ///< the table is there
+  std::string told_;           ///< last of a step that takes long
+  std::string waits_for_;
 };
 
 /// The function that a `call` names. Error(configuration) where the module has none.

@@ -1,7 +1,7 @@
 #include "migrate/source_files.hpp"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <system_error>
 
 #include <mpf/base/file.hpp>
@@ -62,7 +62,7 @@ std::filesystem::path SourceFiles::write_sum(const std::string& module) const {
   return file;
 }
 
-void SourceFiles::write(const std::vector<MadeMigration>& migrations) const {
+void SourceFiles::write(const Graph& known, const std::vector<MadeMigration>& migrations) const {
   std::size_t written = 0;
   try {
     for (; written < migrations.size(); ++written) {
@@ -75,9 +75,15 @@ void SourceFiles::write(const std::vector<MadeMigration>& migrations) const {
       }
       write_file_atomic(file, migrations[written].content);
     }
-    std::set<std::string> modules;
-    for (const auto& each : migrations) modules.insert(each.id.module);
-    for (const auto& module : modules) write_sum(module);
+    std::map<std::string, std::vector<Migration>> fresh;
+    for (const auto& each : migrations) {
+      fresh[each.id.module].push_back(parse_migration(each.content, each.file.string()));
+    }
+    for (const auto& [module, added] : fresh) {
+      auto all = of_module(known, module);
+      for (const auto& each : added) all.push_back(&each);
+      write_file_atomic(folder_of(module) / sum_file, sum_of(std::move(all)));
+    }
   } catch (...) {
     std::error_code ignored;
     while (written > 0) std::filesystem::remove(migrations[--written].file, ignored);

@@ -19,8 +19,8 @@ class SourceFiles {
   std::vector<MadeMigration> to_made(std::vector<NewMigration> migrations, State& state,
                                      const std::string& reason) const;
 
-  /// Writes all or none, with their sum files.
-  void write(const std::vector<MadeMigration>& migrations) const;
+  /// Writes all or none, with their sum files; `known` are those that are there.
+  void write(const Graph& known, const std::vector<MadeMigration>& migrations) const;
 
   MadeMigration squash(std::string_view module, std::string_view from, std::string_view to,
                        const SquashOptions& options) const;

@@ -20,7 +20,9 @@ std::string next_name(const std::string& index) {
   constexpr std::size_t told_digits = 16;
   const auto name = "mpf_next_" + index;
   if (name.size() <= longest) return name;
-  return name.substr(0, longest - told_digits) + sha256(index).substr(0, told_digits);
+  auto end = longest - told_digits;
+  while ((static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;  // within a character
+  return name.substr(0, end) + sha256(index).substr(0, told_digits);
 }
 
 bool sorts_by(const orm::Index& index, const std::string& column) {
@@ -278,6 +280,7 @@ Script render(std::span<const Operation> operations, State& state, const std::st
 
 std::string to_text(const Script& script) {
   std::string text;
+  if (script.rebuilds) text += "PRAGMA foreign_keys = OFF;\n";
   std::size_t phase = 0;
   for (const auto& step : script.steps) {
     if (step.phase != phase) text += "-- committed; then:\n";
@@ -310,6 +313,10 @@ std::string to_text(const Script& script) {
         break;
     }
   }
+  for (const auto& table : script.check) {
+    text += "-- refused if it names rows:\nPRAGMA foreign_key_check(" + ddl::quote(table) + ");\n";
+  }
+  if (script.rebuilds) text += "PRAGMA foreign_keys = ON;\n";
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "migrate/sql_text.hpp"
@@ -106,8 +107,8 @@ bool is_of(const std::string& problem, const Extra& trigger) {
   });
 }
 
-}  // namespace
-
+/// What is wrong with each of them that does not work: it uses a column or a table that is not there. SQLite
+/// itself tells only when somebody uses them.
 std::map<std::string, std::string> broken_extras(db::Database& database) {
   std::map<std::string, std::string> result;
   std::map<std::string, std::vector<Extra>> triggers;
@@ -135,6 +136,39 @@ std::map<std::string, std::string> broken_extras(db::Database& database) {
   }
   if (result.empty()) return suspects;
   return result;
+}
+
+}  // namespace
+
+std::int64_t ExtrasGuard::version() {
+  std::int64_t result = 0;
+  database_.execute({"PRAGMA schema_version", {}, Access::read},
+                    [&](const db::Row& row) { result = row.integer(0); });
+  return result;
+}
+
+void ExtrasGuard::before() {
+  if (database_.dialect() != db::Dialect::sqlite) return;
+  const auto now = version();
+  if (seen_ != now) broken_ = broken_extras(database_);  // others may have made some
+  seen_ = now;
+}
+
+void ExtrasGuard::after() {
+  if (database_.dialect() != db::Dialect::sqlite) return;
+  const auto now = version();
+  if (seen_ == now) return;
+  seen_.reset();
+  auto broken = broken_extras(database_);
+  for (const auto& [extra, problem] : broken) {
+    if (broken_.contains(extra)) continue;  // it did not work anyway
+    fail(ErrorKind::conflict, "the " + extra + ", which was made by hand, would not work any more (" +
+                                  problem +
+                                  "): drop it by an 'sql' operation before, and make it anew as it "
+                                  "is to be after it");
+  }
+  broken_ = std::move(broken);
+  seen_ = now;
 }
 
 }  // namespace mpf::migrate

@@ -401,19 +401,19 @@ TEST_CASE("a thousand migrations of 300 models: make takes a second at most, app
     const test::Modules modules;
     auto tables = test::write_long_history(modules, "m");
     const auto database = modules.open();
-    // Time of this process alone; cores that others share still need up to twice the 5 s and the 1 s.
+    // Time of this process alone: others may use the machine.
     const auto begin = std::clock();
     const auto seconds = [](std::clock_t from) {
       return static_cast<double>(std::clock() - from) / CLOCKS_PER_SEC / slowness;
     };
     Migrator migrator(database.get(), {modules.models("m", tables)});
     CHECK(migrator.apply().size() == 1000);
-    CHECK(seconds(begin) < 10);
+    CHECK(seconds(begin) < 5);
     CHECK(migrator.pending().empty());
     tables[7].columns.push_back(test::null_col("fresh"));
     Migrator changed(nullptr, {modules.models("m", tables)});
     const auto made_at = std::clock();
     CHECK(changed.make().size() == 1);
-    CHECK(seconds(made_at) < 2);
+    CHECK(seconds(made_at) < 1);
   });
 }

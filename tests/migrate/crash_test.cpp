@@ -94,7 +94,7 @@ TEST_CASE("killed before any write, rollback goes on from there, tables made ane
       CHECK(test::catalog(*database) == test::catalog_of(tables));
     });
   }
-  CHECK(points > 15);
+  CHECK(points > 12);
 }
 
 TEST_CASE("killed at any moment, apply goes on from there") {

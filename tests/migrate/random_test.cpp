@@ -192,11 +192,55 @@ std::vector<orm::Table> tables_of(const std::vector<migrate::ModuleModels>& mode
   return all;
 }
 
-/// A few rows in every table: only what has to be there.
+/// A few rows in every table: what has to be there, and numbers that tell one from another.
 void fill(db::Database& database, const std::vector<orm::Table>& tables) {
   for (const auto& table : tables) {
+    const auto name = orm::ddl::quote(table.name);
     for (int i = 0; i < 3; ++i)
-      database.execute({"INSERT INTO \"" + table.name + "\" DEFAULT VALUES", {}, db::Access::write});
+      database.execute({"INSERT INTO " + name + " DEFAULT VALUES", {}, db::Access::write});
+    for (const auto& column : table.columns) {
+      if (column.name != "c0" && column.name != "c1") continue;
+      const bool text = column.type == ColumnType::text;
+      database.execute_script("UPDATE " + name + " SET " + orm::ddl::quote(column.name) + " = " +
+                              (text ? "CAST(id + 100 AS text)" : "id + 100") + " WHERE id % 3 > 0");
+    }
+  }
+}
+
+struct Held {
+  orm::Column column;
+  std::vector<std::string> values;  ///< by id
+};
+using Rows = std::map<std::string, Held>;  // "table.column" → what it holds
+
+Rows read(db::Database& database, const std::vector<orm::Table>& tables) {
+  Rows rows;
+  for (const auto& table : tables) {
+    for (const auto& column : table.columns) {
+      rows[table.name + "." + column.name] = {
+          column, test::texts(database, "SELECT CAST(" + orm::ddl::quote(column.name) + " AS text) FROM " +
+                                            orm::ddl::quote(table.name) + " ORDER BY id")};
+    }
+  }
+  return rows;
+}
+
+/// What a migration keeps of a column is all of it, but for nulls that it forbids.
+void check_kept(const Rows& before, const Rows& after) {
+  for (const auto& [name, is] : after) {
+    const auto found = before.find(name);
+    if (found == before.end() || is.column.generated || found->second.column.generated) continue;
+    const auto& was = found->second;
+    const bool same_type = was.column.type == is.column.type && was.column.scale == is.column.scale &&
+                           was.column.element == is.column.element;
+    const bool same_words = is.column.name == "c0";  // whole numbers, as text or not
+    if (!same_type && !same_words) continue;
+    auto wanted = was.values;
+    for (std::size_t i = 0; i < wanted.size() && i < is.values.size(); ++i) {
+      if (wanted[i] == "NULL" && !is.column.nullable) wanted[i] = is.values[i];
+    }
+    CAPTURE(name);
+    CHECK(is.values == wanted);
   }
 }
 
@@ -248,6 +292,7 @@ TEST_CASE(
       const auto database = modules.open();
       auto before = std::set<std::string>{};
       std::map<std::string, std::int64_t> rows;
+      Rows held;
       for (int step = 0; step < 6; ++step) {
         CAPTURE(step);
         const auto models = random.models(modules);
@@ -259,6 +304,7 @@ TEST_CASE(
         const auto applied = migrator.apply();
         REQUIRE(migrator.pending().empty());
         check_rows(*database, rows, tables);
+        check_kept(held, read(*database, tables));
         const auto wanted = test::catalog_of(tables);
         REQUIRE(test::catalog(*database) == wanted);
         REQUIRE(test::texts(*database, "PRAGMA foreign_key_check").empty());
@@ -270,12 +316,14 @@ TEST_CASE(
           migrator.apply();
           REQUIRE(test::catalog(*database) == wanted);
           check_rows(*database, rows, tables);
+          check_kept(held, read(*database, tables));
         }
         REQUIRE(test::texts(*database, "PRAGMA integrity_check") == std::vector<std::string>{"ok"});
         REQUIRE(test::wrong_search_tables(*database).empty());
         REQUIRE(migrator.check().catalog.empty());
         fill(*database, tables);
         rows = row_counts(*database, tables);
+        held = read(*database, tables);
         before = wanted;
       }
       // From nothing in one go: the same.
@@ -298,6 +346,7 @@ TEST_CASE("random models on PostgreSQL: the same") {
       const test::FreshDatabase database(db::Dialect::postgres);
       auto before = std::set<std::string>{};
       std::map<std::string, std::int64_t> rows;
+      Rows held;
       for (int step = 0; step < 5; ++step) {
         CAPTURE(step);
         const auto models = random.models(modules);
@@ -305,6 +354,7 @@ TEST_CASE("random models on PostgreSQL: the same") {
         migrate::Migrator migrator(&*database, models);
         const auto applied = migrate_safely(migrator);
         check_rows(*database, rows, tables);
+        check_kept(held, read(*database, tables));
         const test::FreshDatabase fresh(db::Dialect::postgres);
         const auto wanted = test::catalog_of(tables, *fresh);
         REQUIRE(test::catalog(*database) == wanted);
@@ -313,9 +363,11 @@ TEST_CASE("random models on PostgreSQL: the same") {
         migrator.apply({.borders = migrate::Borders::pass});
         REQUIRE(test::catalog(*database) == wanted);
         check_rows(*database, rows, tables);
+        check_kept(held, read(*database, tables));
         REQUIRE(migrator.check().catalog.empty());
         fill(*database, tables);
         rows = row_counts(*database, tables);
+        held = read(*database, tables);
         before = wanted;
       }
     });

@@ -108,11 +108,12 @@ TEST_CASE("what is written is read back the same, and written the same again") {
   CHECK(read.checksum == parse_migration(text, "g").checksum);
 }
 
-TEST_CASE("line ends do not count for the checksum, everything else does") {
+TEST_CASE("line ends and a byte order mark do not count for the checksum, everything else does") {
   const auto text = head + "operations: []\n";
   std::string windows;
   for (const char c : text) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
   CHECK(parse_migration(text, "f").checksum == parse_migration(windows, "f").checksum);
+  CHECK(parse_migration(text, "f").checksum == parse_migration("\xef\xbb\xbf" + text, "f").checksum);
   CHECK(parse_migration(text, "f").checksum != parse_migration(text + "# x\n", "f").checksum);
 }
 

@@ -53,21 +53,21 @@ struct Changes {
   }
 
   /// With the first migration and rows.
-  void prepare(db::Database& database) const {
+  void prepare(db::Database& database, int count = rows) const {
     Migrator(&database, {modules.models("m", before)}).apply();
     migrator(database).rollback("m", "0002");
     database.execute_script("INSERT INTO person (name) SELECT 'p' || n FROM generate_series(1, " +
-                            std::to_string(rows) + ") n");
+                            std::to_string(count) + ") n");
   }
 };
 
 /// A database as prepare() leaves it, or with all applied, to be copied.
-std::string model_database(const Changes& changes, bool applied) {
+std::string model_database(const Changes& changes, bool applied, int count = rows) {
   std::string name;
   test::run([&] {
     const auto options = test::Postgres::shared().fresh();
     const auto database = db::open_postgres(options);
-    changes.prepare(*database);
+    changes.prepare(*database, count);
     if (applied) changes.migrator(*database).apply();
     name = options.database;
   });
@@ -179,7 +179,7 @@ TEST_CASE("a killed apply goes on by its record alone: without it, rows are chan
 TEST_CASE("two processes that apply at once, 50 times: one migrates, the other waits") {
   const Changes changes;
   changes.make();
-  const auto model = model_database(changes, false);
+  const auto model = model_database(changes, false, 100);
   const auto wanted = wanted_catalog(changes.after);
   for (int round = 0; round < 50; ++round) {
     CAPTURE(round);

@@ -278,6 +278,10 @@ TEST_CASE("check tells apart what code, files and tables do not agree about") {
       table.columns.pop_back();
       database->execute_script(
           "ALTER TABLE person ADD COLUMN by_hand text; CREATE INDEX more ON person (name);");
+      const bool sqlite = dialect == db::Dialect::sqlite;
+      database->execute_script(
+          sqlite ? "CREATE INDEX meant ON person (name) /* by hand */;"
+                 : "CREATE INDEX meant ON person (name); COMMENT ON INDEX meant IS 'by hand';");
       report = check();
       REQUIRE(report.catalog.size() == 2);
       CHECK(test::contains(report.catalog[0], "table person has besides: column by_hand"));
@@ -287,6 +291,18 @@ TEST_CASE("check tells apart what code, files and tables do not agree about") {
       CHECK((check().code.empty() && check().files.empty()));
     });
   }
+}
+
+TEST_CASE("check that cannot make its schema says what it needs") {
+  test::run([&] {
+    const test::Modules modules;
+    const test::FreshDatabase database(db::Dialect::postgres);
+    Migrator migrator(&*database, {modules.models("m", {person()})});
+    migrator.make();
+    migrator.apply();
+    database->execute_script("CREATE SCHEMA mpf_check");
+    CHECK(test::contains(test::error_of([&] { migrator.check(); }), "the role needs the right CREATE"));
+  });
 }
 
 TEST_CASE(

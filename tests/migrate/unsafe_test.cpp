@@ -189,7 +189,8 @@ void check_refusal(World& world, const std::string& rule) {
   CHECK_FALSE(found->message.empty());
   CHECK_FALSE(found->safe.empty());
   const auto message = test::error_of([&] { world.migrator().apply(test::pass()); });
-  for (const std::string part : {"refused to ", "0002_", ".yaml:", "safe: ", "'reason: "}) {
+  for (const std::string part :
+       {"refused to ", "0002_", ".yaml:", "safe: ", "'reason: ", "run `migrate sum m`"}) {
     CAPTURE(message);
     CAPTURE(part);
     CHECK(test::contains(message, part));
@@ -291,6 +292,11 @@ TEST_CASE("operations by hand are refused as well, or told of") {
        false},
       {"  - create_index: {table: t, index: {name: i, columns: [n], unique: true}}\n", "narrow-rule", false},
       {"  - sql: {postgres: \"SELECT 1\"}\n", "no-reverse", false},
+      {"  - sql: {postgres: \"UPDATE t SET n = 1 WHERE id = 1\", irreversible: true, touches: []}\n",
+       "touches", false},
+      {"  - sql: {postgres: \"UPDATE t SET n = 1 WHERE id IN (SELECT id FROM other)\", irreversible: true, "
+       "touches: [t.n]}\n",
+       "touches", false},
       {"  - call: {function: f}\n", "no-reverse", false},
   };
   test::run([&] {
@@ -327,6 +333,7 @@ TEST_CASE("SQL by hand is refused by the same rules, with a line, and done with 
       {"DROP VIEW v", "drop"},
       {"DROP MATERIALIZED VIEW v", "drop"},
       {"DO $$ BEGIN ALTER TABLE t DROP COLUMN name; END $$", "block"},
+      {"CALL clean_up()", "block"},
       {"ALTER TABLE t DISABLE TRIGGER ALL", "triggers"},
       {"ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1)", "attach"},
       {"ALTER TABLE t SET TABLESPACE s", "lock"},
@@ -382,6 +389,8 @@ TEST_CASE("SQL by hand is refused by the same rules, with a line, and done with 
       {too_long.c_str(), "long-name"},
       {"ALTER TYPE colour ADD VALUE 'red'", "enum-order", false},
       {"DELETE FROM t WHERE n > 0", "many-rows", false},
+      {"SELECT clean_up()", "function", false},
+      {"SELECT count(*), s.clean_up(n) FROM t", "function", false},
       {"CREATE TABLE x (a json)", "json", false},
       {"CREATE TABLE x (a varchar(10))", "varchar", false},
       {"CREATE TABLE x (a integer PRIMARY KEY)", "small-key", false},
@@ -437,6 +446,7 @@ TEST_CASE("SQL by hand that harms nobody is left alone") {
                            "DELETE FROM t WHERE id IN (1, 2)",
                            "WITH d AS (DELETE FROM mine RETURNING x) SELECT x FROM d",
                            "SELECT x FROM t FOR UPDATE",
+                           "SELECT setval('s', coalesce((SELECT max(x) FROM t WHERE x IN (1, 2)), 1))",
                            "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ DELETE FROM t $$"}) {
     CAPTURE(fine);
     CHECK(migrate::lint_sql(fine, {"mine"}).empty());

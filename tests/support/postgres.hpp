@@ -28,7 +28,8 @@
 namespace mpf::test {
 
 /// A PostgreSQL server of this test process alone, in a temporary folder, on a Unix socket and a free port of
-/// 127.0.0.1. Runs as an unprivileged user, without fsync. It ends, and its folder goes, when the process
+/// 127.0.0.1. Runs as an unprivileged user, without fsync; what initdb makes is kept in the folder for
+/// temporary files, for the next ones. It ends, and its folder goes, when the process
 /// ends, however that happens: a shell waits for the end of a pipe. It is no child of the process and has a
 /// session of its own, so that who kills the process with its group or with all its descendants, as ctest
 /// does at the end of a test's time, does not reach it. Throws when the server is missing: tests fail then,
@@ -221,22 +222,35 @@ finish() {
   cd /; rm -rf "$dir"; exit
 }
 follow() { pg_ctl -D "replica_$1" -w -t 60 -l "log_$1" start >pg_ctl.log 2>&1; }
-initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
-  { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; finish; }
-cat settings >>data/postgresql.conf
-[ ! -f access ] || cp access data/pg_hba.conf
+# Copying what initdb has made once takes a tenth of the time. Another process may be keeping it just now.
+kept=${TMPDIR:-/tmp}/mpf-test-postgres-$(id -u)-$(basename "${2%/bin}")
+make_data() {
+  initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
+    { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; finish; }
+  { cp -a data "$kept.$$" && mv -T "$kept.$$" "$kept"; } 2>/dev/null || rm -rf "$kept.$$"
+}
+configure() {
+  cat settings >>data/postgresql.conf
+  [ ! -f access ] || cp access data/pg_hba.conf
+}
+if [ ! -d "$kept" ] || [ -L "$kept" ] || [ ! -O "$kept" ] || ! cp -a "$kept" data 2>/dev/null; then
+  rm -rf data
+  make_data
+fi
+configure
 if grep -q '^ssl = on' settings; then
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout server.key -out server.crt \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 >openssl.log 2>&1 ||
     { echo "no certificate: $(tail -n 3 openssl.log | tr '\n' ' ')"; finish; }
 fi
-start || { echo "the server did not start: $(tail -n 3 log | tr '\n' ' ')"; finish; }
+start || { rm -rf data "$kept" && make_data && configure && start; } ||
+  { echo "the server did not start: $(tail -n 3 log | tr '\n' ' ')"; finish; }
 echo ready
 while read -r verb name source; do
   case $verb in
-    createdb) createdb -T template0 "$name" >command.log 2>&1 ;;
-    english) createdb -T template0 --locale-provider=icu --icu-locale=en-US "$name" >command.log 2>&1 ;;
-    copydb) createdb -T "$source" "$name" >command.log 2>&1 ;;
+    createdb) createdb -S file_copy -T template0 "$name" >command.log 2>&1 ;;
+    english) createdb -S file_copy -T template0 --locale-provider=icu --icu-locale=en-US "$name" >command.log 2>&1 ;;
+    copydb) createdb -S file_copy -T "$source" "$name" >command.log 2>&1 ;;
     dropdb) dropdb -f "$name" >command.log 2>&1 ;;
     psql) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$name" -f script.sql >script.out 2>&1 ;;
     pgbouncer) pgbouncer -d pgbouncer.ini >command.log 2>&1 ;;

@@ -144,8 +144,8 @@ struct MigrationProgress {
   bool backward = false;
   std::size_t done = 0;
   std::size_t total = 0;
-  /// Of migrations that take several steps: the operation about to be run, else empty. Those on many rows
-  /// tell again and again how far they are.
+  /// Of migrations that take several steps: the operation about to be run, else empty. Those that take long
+  /// tell again and again how far they are: in rows, or in blocks of an index's table; or who is waited for.
   std::string step = {};
   std::int64_t rows_done = 0;
   std::int64_t rows_total = 0;
