@@ -246,8 +246,7 @@ void Instance::serve() {
   cleaning_ = fiber::spawn([this] { keep_clean(); }, {.name = "cleaning"});
 }
 
-void Instance::work() {
-  if (worker_) return;
+task::WorkerOptions Instance::worker_options() const {
   const auto& own = settings<TaskSettings>();
   task::WorkerOptions options;
   options.concurrency = static_cast<std::size_t>(own.concurrency);
@@ -255,7 +254,12 @@ void Instance::work() {
   options.poll = own.poll_interval;
   options.lease = own.lease;
   options.heartbeat = own.heartbeat;
-  worker_ = std::make_unique<task::Worker>(*runtime_, *queue_, options);
+  return options;
+}
+
+void Instance::work() {
+  if (worker_) return;
+  worker_ = std::make_unique<task::Worker>(*runtime_, *queue_, worker_options());
   worker_->start();
 }
 

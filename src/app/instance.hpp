@@ -84,6 +84,8 @@ class Instance {
   void start_hooks();
   void serve();
   void work();
+  /// As the settings say.
+  task::WorkerOptions worker_options() const;
 
   /// Ends everything in the reverse order. From a thread outside the loops.
   void stop() noexcept;

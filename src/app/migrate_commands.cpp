@@ -1,5 +1,7 @@
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -18,14 +20,19 @@ using migrate::MigrationProgress;
 
 /// Migrations line by line, their steps indented, and a bar for what goes on row by row.
 migrate::ApplyOptions printing(const CommandContext& ctx) {
-  auto bar = std::make_shared<std::optional<Progress>>();
+  struct Bar {
+    std::optional<Progress> shown;
+    std::string step;
+  };
+  auto bar = std::make_shared<Bar>();
   return {.progress = [&ctx, bar](const MigrationProgress& progress) {
     if (progress.rows_total > 0) {
-      if (!*bar) bar->emplace(ctx.progress("  " + progress.step, progress.rows_total));
-      (*bar)->update(progress.rows_done, progress.rows_total);
+      if (std::exchange(bar->step, progress.step) != progress.step) bar->shown.reset();
+      if (!bar->shown) bar->shown.emplace(ctx.progress("  " + progress.step, progress.rows_total));
+      bar->shown->update(progress.rows_done, progress.rows_total);
       return;
     }
-    bar->reset();
+    bar->shown.reset();
     if (!progress.id) return;
     if (!progress.step.empty()) return ctx.print("  " + progress.step);
     ctx.print(fmt::format("[{}/{}] {} {}", progress.done + 1, progress.total,
@@ -83,7 +90,9 @@ void apply(Instance& instance, CommandContext& ctx) {
   if (ctx.flag("past-border")) options.borders = migrate::Borders::pass;
   if (ctx.flag("queue")) {
     const auto id = enqueue_apply(instance, options);
-    ctx.print(id ? fmt::format("task {} applies them; a worker runs it", id->value) : "nothing to apply");
+    ctx.print(id ? fmt::format("task {} applies them: `{} worker` of this release runs it", id->value,
+                               instance.options().name)
+                 : "nothing to apply");
     return;
   }
   const auto migrator = instance.migrator();

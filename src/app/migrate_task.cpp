@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include <mpf/base/hash.hpp>
 #include <mpf/base/json.hpp>
 #include <mpf/base/reflect.hpp>
+#include <mpf/fiber/fiber.hpp>
 #include <mpf/task/queue.hpp>
+#include <mpf/task/worker.hpp>
 #include <mpf/telemetry/log.hpp>
 
 #include "app/instance.hpp"
@@ -17,6 +22,7 @@ namespace mpf::app {
 
 namespace {
 
+constexpr const char* task_name = "mpf.migrate.apply";
 constexpr std::chrono::hours longest{7 * 24};
 constexpr std::chrono::seconds until_newer{30};
 
@@ -70,14 +76,28 @@ void run(Instance& instance, task::Context& task, const ApplyMigrations& payload
   for (const auto& id : migrator->apply(options)) log::info("applied migration {}", id.to_string());
 }
 
-}  // namespace
-
-void add_migrate_task(Instance& instance) {
-  instance.registrations().tasks.add<ApplyMigrations>(
-      "mpf.migrate.apply",
+void add_to(task::Registry& registry, Instance& instance) {
+  registry.add<ApplyMigrations>(
+      task_name,
       [&instance](task::Context& task, const ApplyMigrations& payload) { run(instance, task, payload); },
       {.timeout = longest});
 }
+
+std::int64_t count(Instance& instance, const std::string& rows) {
+  std::int64_t number = 0;
+  instance.db().execute({"SELECT count(*) FROM " + rows, {}, db::Access::read},
+                        [&](const db::Row& row) { number = row.integer(0); });
+  return number;
+}
+
+/// Whether one waits or runs, here or elsewhere.
+bool is_queued(Instance& instance) {
+  return count(instance, fmt::format("mpf_task WHERE finished_at IS NULL AND name = '{}'", task_name)) > 0;
+}
+
+}  // namespace
+
+void add_migrate_task(Instance& instance) { add_to(instance.registrations().tasks, instance); }
 
 std::optional<Id> enqueue_apply(Instance& instance, const migrate::ApplyOptions& options) {
   for (const auto& id : instance.migrator()->pending()) {
@@ -96,6 +116,31 @@ std::optional<Id> enqueue_apply(Instance& instance, const migrate::ApplyOptions&
   task::Queue queue(instance.db(), instance.registrations().tasks);
   const auto key = sha256(to_json(payload));
   return queue.enqueue(payload, {.unique_key = key});
+}
+
+void work_off_apply(Instance& instance) {
+  const auto due = [&] { return instance.migrator()->pending(); };
+  const auto first = due();
+  const bool queue_is_due =
+      std::ranges::any_of(first, [](const migrate::MigrationId& id) { return id.module == "mpf.task"; });
+  if (first.empty() || queue_is_due || instance.settings<ApplicationSettings>().auto_migrate) return;
+  if (!is_queued(instance)) return;
+  log::info("{} migrations are due: runs only the task that applies them until then", first.size());
+  task::Registry known;
+  add_to(known, instance);
+  task::Queue queue(instance.db(), known, instance.clock());
+  auto options = instance.worker_options();
+  options.concurrency = 1;
+  task::Worker worker(instance.runtime(), queue, options);
+  worker.start();
+  // What is due takes reading all files: asked again when something has been applied.
+  std::int64_t seen = 0;
+  while (is_queued(instance)) {
+    const auto applied = count(instance, "mpf_migration");
+    if (std::exchange(seen, applied) != applied && due().empty()) break;
+    fiber::sleep_for(options.poll);
+  }
+  worker.stop();
 }
 
 }  // namespace mpf::app

@@ -17,4 +17,9 @@ void add_migrate_task(Instance& instance);
 /// when there is nothing to apply. Error(unavailable) where the queue's own tables are not there yet.
 std::optional<Id> enqueue_apply(Instance& instance, const migrate::ApplyOptions& options);
 
+/// In a worker that starts while migrations are due and such a task waits or runs: runs no other tasks, which
+/// need the new tables, until they are applied or no such task is left. Otherwise, and where starting applies
+/// them by itself, returns at once.
+void work_off_apply(Instance& instance);
+
 }  // namespace mpf::app

@@ -1,6 +1,8 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +10,8 @@
 #include <mpf/base/error.hpp>
 #include <mpf/base/json.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/fiber/sync.hpp>
+#include <mpf/migrate/migrator.hpp>
 #include <mpf/telemetry/log.hpp>
 
 #include "app/instance.hpp"
@@ -46,12 +50,25 @@ bool passes(const std::string& name, const std::function<void()>& check) {
   }
 }
 
-void require_applied(Instance& instance) {
-  const auto pending = instance.migrator()->pending();
-  if (!pending.empty()) {
-    fail(ErrorKind::unavailable, "migration " + pending.front().to_string() + " has not been applied");
+/// Keeps what it has read of migrations from one probe to the next.
+class AppliedCheck {
+ public:
+  explicit AppliedCheck(Instance& instance) : instance_(instance) {}
+
+  void run() {
+    const std::scoped_lock lock(mutex_);
+    if (!migrator_) migrator_ = instance_.migrator();
+    const auto pending = migrator_->pending();
+    if (!pending.empty()) {
+      fail(ErrorKind::unavailable, "migration " + pending.front().to_string() + " has not been applied");
+    }
   }
-}
+
+ private:
+  Instance& instance_;
+  fiber::Mutex mutex_;
+  std::unique_ptr<migrate::Migrator> migrator_;
+};
 
 /// A reachable database that takes no writes (read-only, or its one writer stuck) is of little use. Changes
 /// nothing.
@@ -66,7 +83,7 @@ void require_room(storage::Storage& storage) {
   storage.remove(storage.put(std::string(probe_bytes, '\0'), {.folder = "health", .extension = {}}).name);
 }
 
-http::Response ready(Instance& instance) {
+http::Response ready(Instance& instance, AppliedCheck& applied) {
   Readiness result{"ready", {}};
   const auto check = [&](const std::string& name, const std::function<void()>& body) {
     const bool ok = passes(name, body);
@@ -74,7 +91,7 @@ http::Response ready(Instance& instance) {
     result.checks[name] = ok ? "ok" : "failed";
   };
   check("database", [&] { require_writable(instance.db()); });
-  check("migrations", [&] { require_applied(instance); });
+  check("migrations", [&] { applied.run(); });
   check("storage", [&] { require_room(instance.storage()); });
   for (const auto& own : instance.registrations().health_checks) {
     check(own.name, [&] { own.check(instance.services()); });
@@ -109,8 +126,10 @@ void add_operations_routes(Instance& instance) {
   router.add(
       http::Method::get, live_path,
       [](http::Request&) { return http::Response::json_text(R"({"status":"live"})"); }, {}, "mpf");
+  const auto applied = std::make_shared<AppliedCheck>(instance);
   router.add(
-      http::Method::get, ready_path, [&instance](http::Request&) { return ready(instance); }, {}, "mpf");
+      http::Method::get, ready_path,
+      [&instance, applied](http::Request&) { return ready(instance, *applied); }, {}, "mpf");
   router.add(
       http::Method::get, metrics_path,
       [&instance](http::Request& request) { return metrics(instance, request); }, {}, "mpf");

@@ -5,6 +5,7 @@
 
 #include "app/command_line.hpp"
 #include "app/instance.hpp"
+#include "app/migrate_task.hpp"
 
 namespace mpf::app {
 
@@ -38,8 +39,8 @@ void print_addresses(const CommandContext& ctx, Instance& instance) {
 }
 
 void until_signal(const std::function<void()>& start) {
-  start();
   try {
+    start();
     wait_for_signal();
   } catch (const fiber::Cancelled&) {
     // The end that was asked for: what runs is ended by Instance::stop().
@@ -61,8 +62,10 @@ void add_serve_commands(Instance& instance) {
   });
 
   commands.push_back(std::make_unique<Command>("worker", "Runs tasks, until SIGTERM"));
-  commands.back()->run([&instance](CommandContext& ctx) {
+  commands.back()->needs(Needs::database).run([&instance](CommandContext& ctx) {
     until_signal([&] {
+      work_off_apply(instance);
+      instance.prepare();
       instance.start_hooks();
       instance.work();
       ctx.print(fmt::format("{} runs tasks", instance.options().name));
