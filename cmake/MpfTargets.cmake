@@ -11,7 +11,7 @@ endif()
 # mpf_add_module(NAME SOURCES file... [DEPENDS module...] [PRIVATE library...])
 #   Adds the library mpf::NAME, or leaves it out when MPF_BUILD_<NAME> is OFF or a module that it
 #   depends on was left out. DEPENDS are modules of MPF and public; PRIVATE are libraries that no
-#   public header mentions.
+#   public header mentions, listed in MpfDependencies.cmake.
 function(mpf_add_module name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   string(TOUPPER ${name} upper)
@@ -25,6 +25,10 @@ function(mpf_add_module name)
       return()
     endif()
   endforeach()
+  # Programs and tests that link the module, wherever they are, link these too.
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
+  mpf_find_libraries(${name})
+  set_property(GLOBAL PROPERTY MPF_DEPENDS_OF_${name} ${arg_DEPENDS})
   add_library(mpf_${name} STATIC ${arg_SOURCES})
   add_library(mpf::${name} ALIAS mpf_${name})
   set_target_properties(mpf_${name} PROPERTIES EXPORT_NAME ${name})
