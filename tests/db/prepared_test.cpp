@@ -70,8 +70,10 @@ TEST_CASE("postgres: a batch of more statements than are cached leaves no more t
     const Opened world(few_statements());
     for (int i = 0; i < 5; ++i) {
       std::vector<db::Statement> batch;
-      for (int k = 0; k < 20; ++k) batch.push_back(read("SELECT " + std::to_string(100 * i + k)));
-      twice([&] { world.db.execute_batch(batch); });
+      for (int k = 0; k < 20; ++k) {
+        twice([&] { batch.push_back(read("SELECT " + std::to_string(100 * i + k))); });
+      }
+      world.db.execute_batch(batch);
     }
     check_bounded(world.db);
   });
