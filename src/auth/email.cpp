@@ -9,15 +9,21 @@ namespace {
 
 bool is_alnum(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-bool is_local_part(std::string_view text) noexcept {
-  constexpr std::string_view others = ".!#$%&'*+/=?^_`{|}~-";
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [&](char c) {
-    return is_alnum(c) || others.find(c) != std::string_view::npos;
-  });
+bool is_local_part(std::string_view text) {
+  constexpr std::string_view others = "!#$%&'*+/=?^_`{|}~-";
+  const auto atoms = split(text, '.');
+  return text.size() <= 64 && std::all_of(atoms.begin(), atoms.end(), [&](std::string_view atom) {
+           return !atom.empty() && std::all_of(atom.begin(), atom.end(), [&](char c) {
+             return is_alnum(c) || others.find(c) != std::string_view::npos;
+           });
+         });
 }
 
 bool is_domain(std::string_view text) {
   const auto labels = split(text, '.');
+  // The last part of an IPv4 address, which is no domain.
+  const auto& last = labels.back();
+  if (std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
   return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
     return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
            std::all_of(label.begin(), label.end(), [](char c) { return is_alnum(c) || c == '-'; });
