@@ -89,12 +89,14 @@ struct Accounts::Impl {
         sign_ups(sign_up_options(s), c) {}
 
   /// Whether the password is the user's, after the same time whether there is such a user or not.
-  bool matches(const orm::SiteScope& scope, const std::optional<User>& user, std::string_view password) {
-    if (password.size() > max_password_bytes) return passwords.verify_nobody({});
+  bool matches(const orm::SiteScope& scope, const std::optional<User>& user, std::string_view password,
+               std::string_view remote_address) {
+    const HashFor whose{.site = scope.site(), .remote_address = remote_address};
+    if (password.size() > max_password_bytes) return passwords.verify_nobody({}, whose);
     const auto stored = user ? password_of(scope, user->id) : std::nullopt;
-    if (!stored) return passwords.verify_nobody(password);
-    if (!passwords.verify(password, stored->hash)) return false;
-    if (passwords.is_outdated(stored->hash)) replace_hash(scope, *stored, password);
+    if (!stored) return passwords.verify_nobody(password, whose);
+    if (!passwords.verify(password, stored->hash, whose)) return false;
+    if (passwords.is_outdated(stored->hash)) replace_hash(scope, *stored, password, whose);
     return user->active;
   }
 
@@ -111,9 +113,9 @@ struct Accounts::Impl {
     return user;
   }
 
-  User create(const orm::SiteScope& scope, User user, std::string_view text, Asker asker) {
+  User create(const orm::SiteScope& scope, User user, std::string_view text, const HashFor& whose) {
     if (scope.query<User>().where(orm::f<&User::email> == user.email).exists()) throw email_taken();
-    const std::string hash = passwords.hash(text, asker);
+    const std::string hash = passwords.hash(text, whose);
     user.created_at = clock.now();
     try {
       scope.transaction([&] {
@@ -128,11 +130,12 @@ struct Accounts::Impl {
     return user;
   }
 
-  void replace_hash(const orm::SiteScope& scope, const Password& stored, std::string_view password) {
+  void replace_hash(const orm::SiteScope& scope, const Password& stored, std::string_view password,
+                    const HashFor& whose) {
     // Only the hash that was read: the user may have set another password meanwhile.
     scope.query<Password>()
         .where(orm::f<&Password::id> == stored.id && orm::f<&Password::hash> == stored.hash)
-        .update(orm::set<&Password::hash>(passwords.hash(password)));
+        .update(orm::set<&Password::hash>(passwords.hash(password, whose)));
   }
 
   const Settings settings;
@@ -147,14 +150,15 @@ Accounts::Accounts(const Settings& settings, const Clock& clock)
 Accounts::~Accounts() = default;
 
 User Accounts::create(const orm::SiteScope& scope, const NewUser& input) {
-  return impl_->create(scope, impl_->checked(input), input.password, Asker::user);
+  return impl_->create(scope, impl_->checked(input), input.password, {});
 }
 
 User Accounts::sign_up(const orm::SiteScope& scope, const NewUser& input, std::string_view remote_address) {
   User user = impl_->checked(input);
   // Counts for good: what is limited is asking, not failing.
   impl_->sign_ups.begin(scope.site(), user.email, remote_address).failed();
-  return impl_->create(scope, std::move(user), input.password, Asker::stranger);
+  return impl_->create(scope, std::move(user), input.password,
+                       {Asker::stranger, scope.site(), remote_address});
 }
 
 std::optional<User> Accounts::find(const orm::SiteScope& scope, std::string_view email) const {
@@ -168,7 +172,7 @@ User Accounts::sign_in(const orm::SiteScope& scope, std::string_view email, std:
   const std::string name = normalised_email(email).value_or(to_lower_ascii(trim(email)));
   auto attempt = impl_->throttle.begin(scope.site(), name, remote_address);
   std::optional<User> user = find(scope, name);
-  if (!impl_->matches(scope, user, password)) {
+  if (!impl_->matches(scope, user, password, remote_address)) {
     attempt.failed();
     log::info("sign-in refused from {}", remote_address);
     refuse();
@@ -203,7 +207,7 @@ void Accounts::change_password(const orm::SiteScope& scope, Id user, std::string
                                std::string_view password, std::string_view remote_address) {
   const User row = scope.get<User>(user);
   auto attempt = impl_->throttle.begin(scope.site(), row.email, remote_address);
-  if (!impl_->matches(scope, row, current)) {
+  if (!impl_->matches(scope, row, current, remote_address)) {
     attempt.failed();
     const std::string message = "The current password is wrong";
     throw Error(ErrorKind::unauthenticated, message, message);

@@ -2,11 +2,8 @@
 
 #include <sodium.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <new>
-#include <optional>
 #include <span>
 
 #include <fmt/core.h>
@@ -14,7 +11,8 @@
 #include <mpf/base/error.hpp>
 #include <mpf/base/random.hpp>
 #include <mpf/fiber/fiber.hpp>
-#include <mpf/fiber/sync.hpp>
+
+#include "auth/hash_queue.hpp"
 
 namespace mpf::auth {
 
@@ -39,8 +37,7 @@ struct Passwords::Impl {
       : passes(static_cast<unsigned long long>(settings.argon2_passes)),
         memory(static_cast<std::size_t>(settings.argon2_memory_kib) * 1024),
         users(settings.hash_queue, settings.hash_concurrency),
-        strangers(std::max<std::int64_t>(settings.hash_queue / 4, 1),
-                  std::max<std::int64_t>(settings.hash_concurrency / 2, 1)) {
+        strangers(settings.hash_queue / 4, settings.hash_concurrency / 2) {
     if (sodium_init() < 0) fail(ErrorKind::internal, "libsodium does not start");
     // Has the form of a hash that no password is known for; checking one against it costs what any costs.
     nobody = fmt::format("$argon2id$v=19$m={},t={},p=1${}${}", settings.argon2_memory_kib, passes,
@@ -49,71 +46,29 @@ struct Passwords::Impl {
 
   /// Runs work on a thread, when one of the few slots is free.
   template <class Work>
-  auto run(Asker asker, Work work) {
+  auto run(const HashFor& whose, Work work) {
     if (!fiber::in_fiber()) return work();
-    if (asker == Asker::user) {
-      const Place place(users);
+    if (whose.asker == Asker::user) {
+      const HashQueue::Place place(users, whose);
       return fiber::offload(work);
     }
-    const Place among_strangers(strangers);
-    const Place place(users, false);
+    const HashQueue::Place among_strangers(strangers, whose);
+    const HashQueue::Place place(users);
     return fiber::offload(work);
   }
-
-  /// Some who wait for slots.
-  struct Queue {
-    Queue(std::int64_t most, std::int64_t at_once)
-        : max_waiting(static_cast<std::size_t>(most)), slots(static_cast<std::size_t>(at_once)) {}
-
-    const std::size_t max_waiting;
-    fiber::Semaphore slots;
-    std::atomic<std::size_t> waiting{0};
-  };
-
-  /// A slot that was waited for, in a place of the queue that may be refused.
-  class Place {
-   public:
-    explicit Place(Queue& queue, bool counted = true) : queue_(queue), counted_(counted) {
-      if (counted_ && queue_.waiting.fetch_add(1) >= queue_.max_waiting) {
-        --queue_.waiting;
-        throw Error(ErrorKind::unavailable, "too many passwords wait to be checked (auth.hash_queue)",
-                    "Too many people are signing in at this moment. Try again in a few seconds");
-      }
-      try {
-        queue_.slots.acquire();
-      } catch (...) {
-        leave();
-        throw;
-      }
-    }
-    ~Place() {
-      queue_.slots.release();
-      leave();
-    }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-
-   private:
-    void leave() noexcept {
-      if (counted_) --queue_.waiting;
-    }
-
-    Queue& queue_;
-    const bool counted_;
-  };
 
   unsigned long long passes;
   std::size_t memory;
   std::string nobody;
-  Queue users;
-  Queue strangers;
+  HashQueue users;
+  HashQueue strangers;
 };
 
 Passwords::Passwords(const Settings& settings) : impl_(std::make_unique<Impl>(settings)) {}
 Passwords::~Passwords() = default;
 
-std::string Passwords::hash(std::string_view password, Asker asker) {
-  return impl_->run(asker, [&]() -> std::string {
+std::string Passwords::hash(std::string_view password, const HashFor& whose) {
+  return impl_->run(whose, [&]() -> std::string {
     std::array<char, crypto_pwhash_STRBYTES> text{};
     if (crypto_pwhash_str_alg(text.data(), bytes_of(password), password.size(), impl_->passes, impl_->memory,
                               crypto_pwhash_ALG_ARGON2ID13) != 0) {
@@ -125,14 +80,14 @@ std::string Passwords::hash(std::string_view password, Asker asker) {
   });
 }
 
-bool Passwords::verify(std::string_view password, const std::string& hash) {
-  return impl_->run(Asker::user, [&] {
+bool Passwords::verify(std::string_view password, const std::string& hash, const HashFor& whose) {
+  return impl_->run(whose, [&] {
     return crypto_pwhash_str_verify(hash.c_str(), bytes_of(password), password.size()) == 0;
   });
 }
 
-bool Passwords::verify_nobody(std::string_view password) {
-  verify(password, impl_->nobody);
+bool Passwords::verify_nobody(std::string_view password, const HashFor& whose) {
+  verify(password, impl_->nobody, whose);
   return false;
 }
 

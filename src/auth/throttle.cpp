@@ -6,9 +6,9 @@
 
 #include <fmt/core.h>
 
-#include <mpf/base/error.hpp>
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
+#include <mpf/http/retry_later.hpp>
 
 namespace mpf::auth {
 
@@ -81,7 +81,7 @@ void Throttle::refuse_if_full(const std::string& key, std::size_t limit, Timesta
   const auto wait = std::chrono::ceil<std::chrono::minutes>(times.front() + options_.window - now).count();
   const std::string message =
       fmt::format("{}. Try again in {} minute{}", options_.refusal, wait, wait == 1 ? "" : "s");
-  throw Error(ErrorKind::rate_limited, message, message);
+  throw http::RetryLater(ErrorKind::rate_limited, std::chrono::minutes(wait), message, message);
 }
 
 void Throttle::take_back(const std::string& key, Timestamp at) {

@@ -48,7 +48,7 @@ class Throttle {
     bool failed_ = false;
   };
 
-  /// Error(rate_limited), saying when to try again.
+  /// http::RetryLater, an Error(rate_limited), saying when to try again.
   Attempt begin(Id site, std::string_view user, std::string_view remote_address);
 
   /// How many addresses, and users at addresses, are remembered.

@@ -1,9 +1,11 @@
 #include "http/problem.hpp"
 
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <mpf/base/reflect.hpp>
+#include <mpf/http/retry_later.hpp>
 
 #include "http/status.hpp"
 
@@ -73,7 +75,11 @@ Response Response::problem(const Error& error, std::string_view request_id) {
     const bool malformed = problem.errors.size() == 1 && problem.errors.front().code == "syntax";
     if (!malformed) problem.status = 422;
   }
-  return answer(std::move(problem));
+  auto response = answer(std::move(problem));
+  if (const auto* later = dynamic_cast<const RetryLater*>(&error)) {
+    response.headers.add("Retry-After", std::to_string(later->after().count()));
+  }
+  return response;
 }
 
 }  // namespace mpf::http

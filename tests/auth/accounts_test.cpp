@@ -204,6 +204,40 @@ TEST_CASE("sign-ups of one address are limited, also those that only ask whether
   });
 }
 
+TEST_CASE("sign-ins that flood one site from everywhere are refused there, and not on another") {
+  fiber::run(
+      [] {
+        auto settings = test::cheap_settings();
+        settings.argon2_memory_kib = 16 * 1024;
+        settings.hash_concurrency = 1;
+        settings.hash_queue = 8;
+        AuthFixture t(settings);
+        t.ann(*t.acme);
+        t.ann(*t.globex);
+        int wrong = 0;
+        int refused = 0;
+        std::vector<fiber::Fiber<>> fibers;
+        for (int i = 0; i < 40; ++i) {
+          fibers.push_back(fiber::spawn([&, i] {
+            const auto kind = kind_of([&] {
+              t.accounts.sign_in(*t.acme, fmt::format("user{}@acme.test", i), "guess",
+                                 fmt::format("10.0.0.{}", i));
+            });
+            ++(kind == ErrorKind::unauthenticated ? wrong : refused);
+            CHECK((kind == ErrorKind::unauthenticated || kind == ErrorKind::unavailable));
+          }));
+        }
+        fibers.push_back(fiber::spawn(
+            [&] { CHECK(t.accounts.sign_in(*t.globex, "ann@acme.test", "correct horse", "10.1.0.1").id); }));
+        for (auto& f : fibers) f.get();
+        CHECK(wrong >= 4);
+        CHECK(refused > 0);
+        // Nobody who was refused counts as a failure of the address.
+        CHECK(t.accounts.sign_in(*t.acme, "ann@acme.test", "correct horse", "10.0.0.39").id);
+      },
+      {.loops = 1});
+}
+
 TEST_CASE("a new password replaces the old one and ends all sessions") {
   fiber::run([] {
     AuthFixture t;

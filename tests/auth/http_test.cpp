@@ -248,7 +248,9 @@ TEST_CASE("sign-in is throttled over HTTP too") {
   for (int i = 0; i < 5; ++i) {
     CHECK(browser.post("/sign-in", R"({"email":"ann@acme.test","password":"wrong"})").status == 401);
   }
-  CHECK(browser.post("/sign-in", credentials).status == 429);
+  const auto answer = browser.post("/sign-in", credentials);
+  CHECK(answer.status == 429);
+  CHECK(answer.header("retry-after") == "900");
 }
 
 TEST_CASE("an ended session is seen by the next request, an expired one too") {

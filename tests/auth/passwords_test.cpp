@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <mpf/auth/passwords.hpp>
 #include <mpf/base/error.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/http/retry_later.hpp>
 
 using namespace mpf;
 using auth::Passwords;
@@ -120,7 +123,7 @@ TEST_CASE("strangers who wait for a hash do not keep users from signing in") {
         for (int i = 0; i < 20; ++i) {
           fibers.push_back(fiber::spawn([&] {
             try {
-              (void)passwords.hash("a stranger's password", auth::Asker::stranger);
+              (void)passwords.hash("a stranger's password", {.asker = auth::Asker::stranger});
               ++hashed;
             } catch (const Error& e) {
               CHECK(e.kind() == ErrorKind::unavailable);
@@ -141,4 +144,61 @@ TEST_CASE("strangers who wait for a hash do not keep users from signing in") {
         CHECK(ahead <= 1);
       },
       {.loops = 1});
+}
+
+TEST_CASE("one site or one address that floods the queue keeps nobody else from signing in") {
+  struct Case {
+    const char* name;
+    bool one_site;
+    bool one_address;
+    int share;
+  };
+  for (const auto& [name, one_site, one_address, share] :
+       {Case{"a site, from many addresses", true, false, 4},
+        Case{"an address, on many sites", false, true, 2},
+        Case{"a customer's IPv6 addresses", false, true, 2}}) {
+    CAPTURE(name);
+    const bool ipv6 = share == 2 && std::string_view(name).find("IPv6") != std::string_view::npos;
+    fiber::run(
+        [&] {
+          auto settings = cheap();
+          settings.argon2_memory_kib = 16 * 1024;
+          settings.hash_concurrency = 1;
+          settings.hash_queue = 8;
+          Passwords passwords(settings);
+          const std::string hash = passwords.hash("correct horse");
+          int checked = 0;
+          int refused = 0;
+          std::vector<fiber::Fiber<>> fibers;
+          for (int i = 0; i < 20; ++i) {
+            fibers.push_back(fiber::spawn([&, i] {
+              const auto address = !one_address ? "10.0.0." + std::to_string(i)
+                                   : ipv6       ? "2001:db8::" + std::to_string(i)
+                                                : "10.0.0.1";
+              try {
+                passwords.verify("guess", hash,
+                                 {.site = Id(one_site ? 1 : 1 + i), .remote_address = address});
+                ++checked;
+              } catch (const http::RetryLater& e) {
+                CHECK(e.kind() == ErrorKind::unavailable);
+                CHECK(e.after() > std::chrono::seconds(0));
+                ++refused;
+              }
+            }));
+          }
+          // As many others as there may be of one site.
+          for (int i = 0; i < 4; ++i) {
+            fibers.push_back(fiber::spawn([&, i] {
+              const auto address = "192.168.0." + std::to_string(i);
+              CHECK(passwords.verify("correct horse", hash, {.site = Id(99), .remote_address = address}));
+            }));
+          }
+          for (auto& f : fibers) f.get();
+          CHECK(checked == share);
+          CHECK(refused == 20 - share);
+          // What they held is given back.
+          CHECK(passwords.verify("correct horse", hash, {.site = Id(1), .remote_address = "10.0.0.1"}));
+        },
+        {.loops = 1});
+  }
 }

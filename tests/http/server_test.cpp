@@ -10,6 +10,7 @@
 
 #include <mpf/base/error.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/http/retry_later.hpp>
 
 #include "http/fixture.hpp"
 #include "http/gate.hpp"
@@ -185,6 +186,9 @@ TEST_CASE("errors of handlers become problems without their inner message") {
   server.router().add(Method::get, "/error", [](Request&) -> Response {
     throw Error(ErrorKind::conflict, "row 17 of table secret", "Somebody was faster");
   });
+  server.router().add(Method::get, "/later", [](Request&) -> Response {
+    throw mpf::http::RetryLater(ErrorKind::unavailable, 90s, "full", "Come back later");
+  });
   server.router().add(Method::get, "/unknown",
                       [](Request&) -> Response { throw std::runtime_error("password=1"); });
   server.router().add(Method::get, "/thing", [](Request&) -> Response { throw 42; });
@@ -201,6 +205,10 @@ TEST_CASE("errors of handlers become problems without their inner message") {
   CHECK(conflict.body.find("Somebody was faster") != std::string::npos);
   CHECK(conflict.body.find("secret") == std::string::npos);
   CHECK(conflict.body.find(conflict.header("x-request-id")) != std::string::npos);
+  CHECK(conflict.header("retry-after").empty());
+  const auto later = ask("/later");
+  CHECK(later.status == 503);
+  CHECK(later.header("retry-after") == "90");
   for (const char* path : {"/unknown", "/thing", "/status"}) {
     const auto failed = ask(path);
     CHECK(failed.status == 500);

@@ -37,6 +37,7 @@ class Accounts {
 
   /// The user with this password. Error(unauthenticated), the same and after the same time for an unknown
   /// address, a wrong password and an inactive user; Error(rate_limited) after too many failures from this
+  /// remote address; Error(unavailable) when too many wait at this moment, at all, on this site, or from this
   /// remote address. Replaces a hash whose parameters are outdated.
   User sign_in(const orm::SiteScope& scope, std::string_view email, std::string_view password,
                std::string_view remote_address);
@@ -56,8 +57,9 @@ class Accounts {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The address in lower case without surrounding spaces; nothing if it is none (WHATWG's rule for e-mail
-/// fields, at most 254 bytes).
+/// The address in lower case without surrounding spaces; nothing if it is none: WHATWG's rule for e-mail
+/// fields, at most 254 bytes, and neither dots at an end of the part before '@' or next to each other, nor a
+/// domain that ends in a number.
 std::optional<std::string> normalised_email(std::string_view text);
 
 }  // namespace mpf::auth

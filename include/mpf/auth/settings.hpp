@@ -37,8 +37,9 @@ struct Settings {
         field<&Settings::argon2_passes>(help("passes over that memory"), config::min(1), config::max(20)),
         field<&Settings::hash_concurrency>(help("passwords hashed at the same time"), config::min(1),
                                            config::max(256)),
-        field<&Settings::hash_queue>(help("sign-ins that may wait for that; more are refused. A quarter as "
-                                          "many sign-ups may wait, apart"),
+        field<&Settings::hash_queue>(help("sign-ins that may wait for that, half of them on one site and a "
+                                          "quarter from one address; more are refused. A quarter as many "
+                                          "sign-ups may wait, apart"),
                                      config::min(1), config::max(100'000)),
         field<&Settings::session_idle>(help("a session ends after this time without a request")),
         field<&Settings::session_lifetime>(help("a session ends after this time in any case")),
