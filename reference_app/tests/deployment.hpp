@@ -101,6 +101,25 @@ struct Deployment {
     return result;
   }
 
+  void change(const std::string& script) const {
+    const std::string url = place ? place->url() : "sqlite:" + database().string();
+    mpf::fiber::run([&] { mpf::test::open_database(url)->execute_script(script); });
+  }
+
+  /// Lets the database itself do something else on a write: "BEFORE INSERT ON table", a condition on NEW.
+  void watch(const std::string& event, const std::string& condition, const std::string& action) const {
+    change(
+        mpf::test::on_postgres()
+            ? fmt::format("CREATE FUNCTION watched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN "
+                          "NEW; END $$; CREATE TRIGGER watched {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION "
+                          "watched()",
+                          action, event, condition)
+            : fmt::format("CREATE TRIGGER watched {} WHEN {} BEGIN {}; END", event, condition, action));
+  }
+  void unwatch() const {
+    change(mpf::test::on_postgres() ? "DROP FUNCTION watched() CASCADE" : "DROP TRIGGER watched");
+  }
+
   /// What the database itself may find wrong.
   void check_database() const {
     if (mpf::test::on_postgres()) return;  // checks its rows as they are written

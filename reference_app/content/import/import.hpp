@@ -15,10 +15,11 @@ class Setup;
 class TaskContext;
 }  // namespace mpf
 
-/// Importing a folder is a job: one task looks what is there, others take over some files each, and a last
-/// one retires what is gone. Any of them may be cut short at any point and run again, here or in another
-/// process: rows and the record of the task's end are written in one transaction, files before it under new
-/// names, and files that no row mentions are swept away at the end.
+/// Importing a folder is a job: one task looks what is there and hands it on in portions, others take over
+/// some files each, and a last one retires what is gone. Any of them may be cut short at any point and run
+/// again, here or in another process: rows and the record of how far it is are written in one transaction,
+/// files before it under new names, and files that no row mentions are swept away at the end. No transaction
+/// is longer for more files, and what is held in memory of each is a few bytes.
 namespace portal::content {
 
 inline constexpr std::string_view job_kind = "import";

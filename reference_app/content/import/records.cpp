@@ -1,8 +1,8 @@
 #include "content/import/records.hpp"
 
-#include <utility>
-
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -24,6 +24,8 @@ std::optional<Source> source_of_run(const orm::SiteScope& scope, mpf::Id id, std
 void begin_run(const mpf::Services& services, const orm::SiteScope& scope, Source& source) {
   ++source.run;
   source.total = 0;
+  source.scanned.clear();
+  source.scanned_folder = 0;
   source.problem.clear();
   source.again = false;
   source.left_out = source.unreadable = 0;
@@ -38,14 +40,40 @@ void begin_run(const mpf::Services& services, const orm::SiteScope& scope, Sourc
   scope.update(source);
 }
 
-void tell_reasons(Source& source, const std::vector<LeftOut>& left_out) {
-  constexpr std::ptrdiff_t most_lines = 10;
-  auto lines = std::count(source.reasons.begin(), source.reasons.end(), '\n');
-  for (const auto& [path, reason] : left_out) {
-    const auto line = fmt::format("{}: {}", printable(path), reason);
-    mpf::log::warning("import of '{}' leaves out {}", source.folder, line);
-    if (lines++ < most_lines) source.reasons += line + "\n";
+namespace {
+
+constexpr std::size_t most_reasons = 10;
+
+}  // namespace
+
+void LeftOuts::add(const LeftOut& left_out, FolderWalk::Why why) {
+  const bool unreadable = why == FolderWalk::Why::unreadable;
+  auto line = fmt::format("{}: {}", printable(left_out.path), left_out.reason);
+  mpf::log::warning("import of '{}' leaves out {}", folder_, line);
+  ++count_;
+  if (unreadable) unreadable_.push_back(left_out.path);
+  auto& lines = unreadable ? unreadable_lines_ : lines_;
+  if (lines.size() < most_reasons) lines.push_back(std::move(line));
+}
+
+void LeftOuts::tell(const orm::SiteScope& scope, mpf::Id source) const {
+  if (count_ == 0) return;
+  auto row = scope.query<Source>().where(orm::f<&Source::id> == source).for_update().one();
+  row.left_out += count_;
+  row.unreadable += static_cast<std::int64_t>(unreadable_.size());
+  auto lines = unreadable_lines_;
+  for (const auto line : mpf::split(row.reasons, '\n')) {
+    if (!line.empty()) lines.emplace_back(line);
   }
+  lines.insert(lines.end(), lines_.begin(), lines_.end());
+  row.reasons.clear();
+  for (std::size_t i = 0; i < std::min(lines.size(), most_reasons); ++i) row.reasons += lines[i] + "\n";
+  scope.update<&Source::unreadable, &Source::left_out, &Source::reasons>(row);
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
 std::string storage_folder(const mpf::tenant::CurrentSite& site, mpf::Id source) {

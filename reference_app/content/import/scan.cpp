@@ -71,8 +71,8 @@ std::string_view name_of(std::string_view path) {
   return slash == path.npos ? path : path.substr(slash + 1);
 }
 
-bool is_index(std::string_view path) {
-  const auto name = mpf::to_lower_ascii(name_of(path));
+bool is_index(std::string_view file_name) {
+  const auto name = mpf::to_lower_ascii(file_name);
   return name == "index.html" || name == "index.htm" || name == "index.md" || name == "readme.md";
 }
 
@@ -87,21 +87,26 @@ const char* unfit(std::string_view path) {
   return nullptr;
 }
 
-[[noreturn]] void fail_scan(const fs::path& root, const std::error_code& error) {
+[[noreturn]] void fail_walk(const fs::path& root, const std::error_code& error) {
   mpf::fail(mpf::ErrorKind::unavailable,
             fmt::format("reading '{}' failed: {}", root.string(), error.message()));
 }
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
 
-}  // namespace
+std::string join(const std::string& folder, const std::string& name) {
+  return folder.empty() ? name : folder + "/" + name;
+}
 
+/// Index pages first, then as people sort names.
 bool import_order(std::string_view a, std::string_view b) {
   const bool a_index = is_index(a);
   const bool b_index = is_index(b);
   if (a_index != b_index) return a_index;
   return mpf::natural_less(a, b);
 }
+
+}  // namespace
 
 std::optional<FileType> file_type(std::string_view file_name) {
   const auto name = name_of(file_name);
@@ -187,79 +192,118 @@ std::string printable(std::string_view path) {
   return text;
 }
 
-Scan scan_folder(const fs::path& folder) {
-  const auto root = check_folder(folder);
-  const OpenFolder opened(root);
-  Scan scan;
-  scan.identity = opened.identity();
-  std::error_code error;
-  fs::recursive_directory_iterator at(root, fs::directory_options::none, error);
-  if (error) fail_scan(root, error);
-  for (; at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (error) fail_scan(root, error);
-    const auto path = at->path().lexically_relative(root).generic_string();
-    const auto leave_out = [&](std::string_view reason) {
-      scan.left_out.push_back({path, std::string(reason)});
-    };
-    const auto status = at->symlink_status(error);
-    if (status.type() == fs::file_type::not_found) continue;
-    if (error == std::errc::permission_denied) {
-      scan.unreadable.push_back({path, "no permission to look at it"});
-      continue;
-    }
-    if (error) fail_scan(root, error);
-    if (fs::is_symlink(status)) {
-      leave_out("symbolic links are not followed");
-      continue;
-    }
-    if (name_of(path).starts_with('.')) {
-      if (fs::is_directory(status)) at.disable_recursion_pending();
-      continue;
-    }
-    if (const char* reason = unfit(path)) {
-      leave_out(reason);
-      if (fs::is_directory(status)) at.disable_recursion_pending();
-      continue;
-    }
-    if (fs::is_directory(status)) {
-      if (::access(at->path().c_str(), R_OK | X_OK) != 0) {
-        scan.unreadable.push_back({path, "no permission to read the folder"});
-        at.disable_recursion_pending();
-      }
-      continue;
-    }
-    if (!fs::is_regular_file(status)) {
-      leave_out("no regular file");
-      continue;
-    }
-    if (!file_type(path)) {
-      leave_out("the portal does not show files of this kind");
-      continue;
-    }
-    if (auto found = opened.look_at(path)) scan.files.push_back(std::move(*found));
-  }
-  OpenFolder::require_same(root, scan.identity);
-  std::sort(scan.files.begin(), scan.files.end(),
-            [](const FoundFile& a, const FoundFile& b) { return import_order(a.path, b.path); });
+struct FolderWalk::Level {
+  std::string path;  // below the root; empty for the root itself
+  std::vector<std::string> files;
+  std::size_t next_file = 0;
+  std::vector<std::string> folders;
+  std::size_t next_folder = 0;
+};
 
-  scan.folders.emplace_back();
-  for (const auto& file : scan.files) {
-    if (!file_type(file.path)->kind) continue;
-    for (auto slash = file.path.find('/'); slash != std::string::npos;
-         slash = file.path.find('/', slash + 1)) {
-      scan.folders.push_back(file.path.substr(0, slash));
+FolderWalk::FolderWalk(const fs::path& folder, const std::string& after, Tell tell)
+    : root_(check_folder(folder)), opened_(root_), tell_(std::move(tell)) {
+  enter("", after);
+}
+
+FolderWalk::~FolderWalk() = default;
+
+std::vector<FolderWalk::File> FolderWalk::next(std::size_t files) {
+  std::vector<File> found;
+  while (!levels_.empty() && found.size() < files) {
+    auto& level = levels_.back();
+    if (level.next_file < level.files.size()) {
+      const auto position = level.next_file++;
+      found.push_back({join(level.path, level.files[position]), static_cast<std::int64_t>(position)});
+    } else if (level.next_folder < level.folders.size()) {
+      std::vector<std::string>().swap(level.files);
+      level.next_file = 0;
+      enter(join(level.path, level.folders[level.next_folder++]), "");
+    } else {
+      levels_.pop_back();
     }
   }
-  std::sort(scan.folders.begin(), scan.folders.end(), mpf::natural_less);
-  scan.folders.erase(std::unique(scan.folders.begin(), scan.folders.end()), scan.folders.end());
-  // Parents must come before children even where '/' sorts after other characters.
-  std::stable_sort(scan.folders.begin(), scan.folders.end(), [](const std::string& a, const std::string& b) {
-    const auto depth = [](const std::string& s) {
-      return s.empty() ? -1 : std::count(s.begin(), s.end(), '/');
-    };
-    return depth(a) < depth(b);
-  });
-  return scan;
+  OpenFolder::require_same(root_, identity());
+  return found;
+}
+
+void FolderWalk::enter(const std::string& path, const std::string& after) {
+  Level level;
+  level.path = path;
+  list(level, after.empty());
+  std::string folder;
+  if (!after.empty()) {
+    const auto rest = path.empty() ? after : after.substr(path.size() + 1);
+    const auto slash = rest.find('/');
+    if (slash == std::string::npos) {
+      level.next_file = static_cast<std::size_t>(
+          std::upper_bound(level.files.begin(), level.files.end(), rest, import_order) - level.files.begin());
+    } else {
+      folder = rest.substr(0, slash);
+      level.files.clear();
+      const auto at = std::lower_bound(level.folders.begin(), level.folders.end(), folder, mpf::natural_less);
+      level.next_folder = static_cast<std::size_t>(at - level.folders.begin());
+      if (at == level.folders.end() || *at != folder) {
+        folder.clear();  // gone meanwhile
+      } else {
+        ++level.next_folder;
+      }
+    }
+  }
+  levels_.push_back(std::move(level));
+  if (!folder.empty()) enter(join(path, folder), after);
+}
+
+void FolderWalk::list(Level& level, bool tell) {
+  const auto folder = level.path.empty() ? root_ : root_ / level.path;
+  const auto leave_out = [&](std::string path, std::string_view reason, Why why = Why::unfit) {
+    if (tell) tell_({std::move(path), std::string(reason)}, why);
+  };
+  std::error_code error;
+  fs::directory_iterator at;
+  if (::access(folder.c_str(), R_OK | X_OK) != 0) {
+    error.assign(errno, std::generic_category());
+  } else {
+    at = fs::directory_iterator(folder, error);
+  }
+  if (error == std::errc::permission_denied && !level.path.empty()) {
+    leave_out(level.path, "no permission to read the folder", Why::unreadable);
+    return;
+  }
+  // Gone since it was listed: so are its files. That the root is there is looked at in the end.
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return;
+  for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+    const auto name = at->path().filename().string();
+    auto path = join(level.path, name);
+    const auto status = at->symlink_status(error);
+    if (status.type() == fs::file_type::not_found) {
+      error.clear();
+      continue;
+    }
+    if (error == std::errc::permission_denied) {
+      error.clear();
+      leave_out(std::move(path), "no permission to look at it", Why::unreadable);
+      continue;
+    }
+    if (error) break;
+    if (fs::is_symlink(status)) {
+      leave_out(std::move(path), "symbolic links are not followed");
+    } else if (name.starts_with('.')) {
+      continue;
+    } else if (const char* reason = unfit(path)) {
+      leave_out(std::move(path), reason);
+    } else if (fs::is_directory(status)) {
+      level.folders.push_back(name);
+    } else if (!fs::is_regular_file(status)) {
+      leave_out(std::move(path), "no regular file");
+    } else if (!file_type(name)) {
+      leave_out(std::move(path), "the portal does not show files of this kind");
+    } else {
+      level.files.push_back(name);
+    }
+  }
+  if (error) fail_walk(root_, error);
+  std::sort(level.files.begin(), level.files.end(), import_order);
+  std::sort(level.folders.begin(), level.folders.end(), mpf::natural_less);
 }
 
 }  // namespace portal::content

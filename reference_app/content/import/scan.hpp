@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,20 +35,6 @@ struct LeftOut {
   std::string reason;
 };
 
-struct Scan {
-  std::int64_t identity = 0;         ///< of the folder: see OpenFolder
-  std::vector<std::string> folders;  ///< with files to import in or below them, parents first, "" the first
-  std::vector<FoundFile> files;      ///< index pages first, then in the order people sort names
-  std::vector<LeftOut> left_out;     ///< by their names, kinds, or because they are links
-  std::vector<LeftOut> unreadable;   ///< folders and files that could be taken if they could be read
-};
-
-/// Walks a folder. Symbolic links, hidden files and what is no regular file are left out, as are names that
-/// are not UTF-8, contain control characters or backslashes, or are too long; the reasons are told.
-/// Error(not_found), Error(invalid) or Error(denied), saying what to do, when the folder itself cannot be
-/// read; Error(unavailable) when it goes away meanwhile. Blocks.
-Scan scan_folder(const std::filesystem::path& folder);
-
 /// A folder held open, so that "this file is gone" can't mean "the folder is". Its calls block.
 class OpenFolder {
  public:
@@ -72,13 +60,53 @@ class OpenFolder {
   std::int64_t identity_;
 };
 
+/// Walks a folder in steps, the files of each folder before the folders in it: index pages first, then in the
+/// order people sort names. Symbolic links, hidden files and what is no regular file are left out, as are
+/// names that are not UTF-8, contain control characters or backslashes, or are too long. What it holds is the
+/// names of one folder and of the folders beside those above it. Blocks, tell() included.
+class FolderWalk {
+ public:
+  struct File {
+    std::string path;
+    std::int64_t position = 0;  ///< among the files of its folder
+  };
+
+  enum class Why : std::uint8_t {
+    unfit,       ///< by its name or kind, or because it is a link
+    unreadable,  ///< could be taken if it could be read
+  };
+  using Tell = std::function<void(const LeftOut& left_out, Why why)>;
+
+  /// Goes on behind the file `after`, an empty one: from the beginning. Each thing that is left out is told
+  /// once in a walk, also one that goes on. Error(not_found), Error(invalid) or Error(denied), saying what to
+  /// do, when the folder itself cannot be read.
+  FolderWalk(const std::filesystem::path& folder, const std::string& after, Tell tell);
+  ~FolderWalk();
+  FolderWalk(const FolderWalk&) = delete;
+  FolderWalk& operator=(const FolderWalk&) = delete;
+
+  std::int64_t identity() const noexcept { return opened_.identity(); }  ///< of the folder
+
+  /// The next files, as many as are wanted or, at the end, fewer. Error(unavailable) when the folder has gone
+  /// away or become another one meanwhile.
+  std::vector<File> next(std::size_t files);
+
+ private:
+  struct Level;
+
+  void enter(const std::string& path, const std::string& after);
+  void list(Level& level, bool tell);
+
+  std::filesystem::path root_;
+  OpenFolder opened_;
+  Tell tell_;
+  std::vector<Level> levels_;  // from the folder itself to where the walk is
+};
+
 /// A path for people: what is no UTF-8, and control characters, as \xNN.
 std::string printable(std::string_view path);
 
-/// Order of files in a source: index pages first, then as people sort names.
-bool import_order(std::string_view a, std::string_view b);
-
-/// The folder's canonical path; errors as scan_folder().
+/// The folder's canonical path; errors as FolderWalk().
 std::filesystem::path check_folder(const std::filesystem::path& folder);
 
 }  // namespace portal::content

@@ -1,11 +1,9 @@
 #include <fmt/core.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -22,7 +20,6 @@
 #include <mpf/task/queue.hpp>
 #include <mpf/telemetry/log.hpp>
 
-#include "content/collection/tree.hpp"
 #include "content/import/import.hpp"
 #include "content/import/page_facts.hpp"
 #include "content/import/payloads.hpp"
@@ -33,8 +30,6 @@
 
 namespace portal::content {
 namespace {
-
-constexpr std::size_t files_in_part = 32;
 
 /// Text files up to this size are read for their title, summary and references.
 constexpr std::size_t max_text_bytes = 8 * 1024 * 1024;
@@ -131,6 +126,7 @@ void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
   file.source = orm::Ref<Source>(source.id);
   file.path = taken.found.path;
   file.modified = taken.found.modified;
+  file.position = taken.entry->position;
   file.run = source.run;
   file.retired_at.reset();
   if (taken.content_changed) {
@@ -147,15 +143,20 @@ void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
     file.visibility = Visibility::staff;
     scope.insert(file);
   }
-  // Pictures become items at the end, when it is known which ones no page shows.
-  if (!taken.kind || taken.kind == Kind::image) return;
+  if (!taken.kind) return;
 
   auto item = scope.query<Item>().where(orm::f<&Item::file> == file.id).first();
   if (!item) {
+    // Pictures become items at the end, when it is known which ones no page shows.
+    if (taken.kind == Kind::image) return;
     auto made = new_item(source, file, *taken.kind, taken.entry->collection, taken.entry->position,
                          title_for(taken), taken.facts.summary);
     scope.insert(made);
     return;
+  }
+  if (item->position != taken.entry->position) {
+    item->position = taken.entry->position;
+    scope.update<&Item::position>(*item);
   }
   if (!taken.content_changed) return;
   if (!item->title_edited) item->title = title_for(taken);
@@ -165,15 +166,10 @@ void record(const orm::SiteScope& scope, const Source& source, Taken& taken) {
   scope.update(*item);
 }
 
-/// What was imported from below these paths stays as it is: that it can't be read doesn't say it is gone.
-void keep_unreadable(const orm::SiteScope& scope, const Source& source,
-                     const std::vector<LeftOut>& unreadable) {
-  for (const auto& [path, reason] : unreadable) {
-    scope.query<File>()
-        .where(orm::f<&File::source> == source.id && orm::f<&File::retired_at>.is_null() &&
-               (orm::f<&File::path> == path || orm::f<&File::path>.starts_with(path + "/")))
-        .update(orm::set<&File::run>(source.run));
-  }
+/// Files came or went before an unchanged one in its folder.
+void move(const orm::SiteScope& scope, mpf::Id file, std::int64_t position) {
+  scope.query<File>().where(orm::f<&File::id> == file).update(orm::set<&File::position>(position));
+  scope.query<Item>().where(orm::f<&Item::file> == file).update(orm::set<&Item::position>(position));
 }
 
 /// What a task has found in the folder about one of its files.
@@ -228,73 +224,7 @@ std::string try_to_take(Taken& taken, const Source& source, mpf::storage::Storag
   }
 }
 
-/// Adds files that could not be read to what the source tells. In the transaction that ends the task.
-void tell_unreadable(const orm::SiteScope& scope, mpf::Id source, const std::vector<LeftOut>& unreadable) {
-  if (unreadable.empty()) return;
-  auto row = scope.query<Source>().where(orm::f<&Source::id> == source).for_update().one();
-  row.unreadable += static_cast<std::int64_t>(unreadable.size());
-  row.left_out += static_cast<std::int64_t>(unreadable.size());
-  tell_reasons(row, unreadable);
-  scope.update<&Source::unreadable, &Source::left_out, &Source::reasons>(row);
-}
-
 }  // namespace
-
-void import_scan(mpf::TaskContext& ctx, const ImportScan& payload) {
-  const auto scope = ctx.scope();
-  const auto source = source_of_run(scope, payload.source, payload.run);
-  if (!source) return;
-  const auto scan = mpf::fiber::offload([&] { return scan_folder(source->folder); });
-
-  ctx.db().transaction([&](mpf::db::Transaction& tx) {
-    ctx.task().check_lease();
-    keep_unreadable(scope, *source, scan.unreadable);
-    std::map<std::string, mpf::Id> collections;
-    for (const auto& folder : scope.query<Folder>().where(orm::f<&Folder::source> == source->id).all()) {
-      collections.emplace(folder.path, folder.collection.id);
-    }
-    for (const auto& path : scan.folders) {
-      if (const auto known = collections.find(path); known != collections.end()) {
-        scope.query<Collection>()
-            .where(orm::f<&Collection::id> == known->second && orm::f<&Collection::retired_at>.not_null())
-            .update(orm::set<&Collection::retired_at>(std::nullopt));
-        continue;
-      }
-      const auto slash = path.rfind('/');
-      const auto parent = collections.at(slash == std::string::npos ? "" : path.substr(0, slash));
-      const auto collection = add_collection(scope, title_of_name(path), parent);
-      Folder folder;
-      folder.source = orm::Ref<Source>(source->id);
-      folder.path = path;
-      folder.collection = orm::Ref<Collection>(collection.id);
-      scope.insert(folder);
-      collections.emplace(path, collection.id);
-    }
-
-    std::vector<ImportFiles> parts;
-    for (std::size_t at = 0; at < scan.files.size(); ++at) {
-      if (at % files_in_part == 0) parts.push_back({source->id, source->run, scan.identity, {}});
-      const auto& path = scan.files[at].path;
-      const auto slash = path.rfind('/');
-      const auto folder = collections.find(slash == std::string::npos ? "" : path.substr(0, slash));
-      // Folders of assets alone have no collection; their files need none.
-      parts.back().files.push_back({path,
-                                    folder == collections.end() ? source->collection.id : folder->second,
-                                    static_cast<std::int64_t>(at)});
-    }
-    ctx.tasks().enqueue_many(parts, {.site = ctx.site_id(), .job = ctx.task().job()});
-    Source seen = *source;
-    seen.total = static_cast<std::int64_t>(scan.files.size());
-    seen.unreadable = static_cast<std::int64_t>(scan.unreadable.size());
-    seen.left_out = static_cast<std::int64_t>(scan.left_out.size()) + seen.unreadable;
-    seen.reasons.clear();
-    tell_reasons(seen, scan.unreadable);
-    tell_reasons(seen, scan.left_out);
-    scope.update<&Source::total, &Source::unreadable, &Source::left_out, &Source::reasons>(seen);
-    content_changed(ctx, ctx.site_id());
-    ctx.task().complete_in(tx);
-  });
-}
 
 void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
   const auto scope = ctx.scope();
@@ -314,14 +244,15 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
   const auto looks = look_at_all(*source, payload, paths);
 
   std::vector<mpf::Id> unchanged;
+  std::vector<std::pair<mpf::Id, std::int64_t>> moved;
   std::vector<Taken> taken;
-  std::vector<LeftOut> unreadable;
+  LeftOuts left_outs(source->folder);
   UnrecordedFiles unrecorded(ctx.storage());
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const auto before = known.find(paths[i]);
     const bool there = before != known.end() && !before->second.retired_at;
     const auto leave = [&](const std::string& reason) {
-      unreadable.push_back({paths[i], reason});
+      left_outs.add({paths[i], reason}, FolderWalk::Why::unreadable);
       if (there) unchanged.push_back(before->second.id);
     };
     if (!looks[i].unreadable.empty()) leave(looks[i].unreadable);
@@ -329,6 +260,8 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
     if (there && before->second.size == looks[i].found->size &&
         before->second.modified == looks[i].found->modified) {
       unchanged.push_back(before->second.id);
+      const auto position = payload.files[i].position;
+      if (before->second.position != position) moved.emplace_back(before->second.id, position);
       continue;
     }
     Taken file;
@@ -350,12 +283,13 @@ void import_files(mpf::TaskContext& ctx, const ImportFiles& payload) {
 
   ctx.db().transaction([&](mpf::db::Transaction& tx) {
     ctx.task().check_lease();
+    left_outs.tell(scope, source->id);
     if (!unchanged.empty()) {
       scope.query<File>().where(orm::f<&File::id>.in(unchanged)).update(orm::set<&File::run>(source->run));
     }
+    for (const auto& [file, position] : moved) move(scope, file, position);
     for (auto& file : taken) record(scope, *source, file);
-    tell_unreadable(scope, source->id, unreadable);
-    if (!taken.empty()) content_changed(ctx, ctx.site_id());
+    if (!taken.empty() || !moved.empty()) content_changed(ctx, ctx.site_id());
     ctx.task().complete_in(tx);
   });
   unrecorded.keep();

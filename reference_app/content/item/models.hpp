@@ -26,12 +26,15 @@ struct Source {
   std::string name;
   orm::Ref<Collection> collection;  ///< the top of the tree it fills
   Visibility visibility = Visibility::members;
-  std::int64_t run = 0;         ///< number of the newest import; files that it did not meet are retired
-  std::int64_t job = 0;         ///< that import's job
-  std::int64_t total = 0;       ///< files that it found; 0 before it has looked
-  std::string problem;          ///< why it is incomplete, or empty
-  bool again = false;           ///< another import was asked for while this one ran: it follows
-  bool retire_most = false;     ///< it may retire more than half of what there is
+  std::int64_t run = 0;             ///< number of the newest import; files that it did not meet are retired
+  std::int64_t job = 0;             ///< that import's job
+  std::int64_t total = 0;           ///< files that it has found so far; 0 before it has looked
+  std::string scanned;              ///< the last of them: its look at the folder goes on behind that
+  std::int64_t scanned_folder = 0;  ///< identity of the folder that it looks at; 0: not known yet
+  std::int64_t edits = 0;           ///< changes by people of what may be seen
+  std::string problem;              ///< why it is incomplete, or empty
+  bool again = false;               ///< another import was asked for while this one ran: it follows
+  bool retire_most = false;         ///< it may retire more than half of what there is
   std::int64_t left_out = 0;    ///< files and folders that it did not take: by their names or kinds, links
   std::int64_t unreadable = 0;  ///< files and folders that it may not read; what was imported of them stays
   std::string reasons;          ///< "path: reason" of the first of these, one a line
@@ -43,7 +46,10 @@ struct Source {
         "content_source", orm::field<&Source::id>(), orm::field<&Source::site>(orm::tenant),
         orm::field<&Source::folder>(orm::max_length(4000)), orm::field<&Source::name>(orm::max_length(200)),
         orm::field<&Source::collection>(), orm::field<&Source::visibility>(), orm::field<&Source::run>(),
-        orm::field<&Source::job>(), orm::field<&Source::total>(), orm::field<&Source::problem>(),
+        orm::field<&Source::job>(), orm::field<&Source::total>(),
+        orm::field<&Source::scanned>(orm::default_value("''")),
+        orm::field<&Source::scanned_folder>(orm::default_value("0")),
+        orm::field<&Source::edits>(orm::default_value("0")), orm::field<&Source::problem>(),
         orm::field<&Source::again>(orm::default_value("false")),
         orm::field<&Source::retire_most>(orm::default_value("false")),
         orm::field<&Source::left_out>(orm::default_value("0")),
@@ -85,6 +91,7 @@ struct File {
   mpf::Json uses;  ///< paths of the files that it shows: images, style sheets, …
   /// The most open of the items that use it: a page's assets are as visible as the page.
   Visibility visibility = Visibility::staff;
+  std::int64_t position = 0;  ///< in its folder
   std::int64_t run = 0;
   std::optional<mpf::Timestamp> retired_at;
 
@@ -95,8 +102,8 @@ struct File {
                             orm::field<&File::content_type>(orm::max_length(100)), orm::field<&File::size>(),
                             orm::field<&File::sha256>(orm::max_length(64)), orm::field<&File::modified>(),
                             orm::field<&File::uses>(), orm::field<&File::visibility>(),
-                            orm::field<&File::run>(), orm::field<&File::retired_at>(),
-                            orm::unique<&File::source, &File::path>());
+                            orm::field<&File::position>(orm::default_value("0")), orm::field<&File::run>(),
+                            orm::field<&File::retired_at>(), orm::unique<&File::source, &File::path>());
   }
 };
 

@@ -148,6 +148,7 @@ Response change_item(Context& ctx) {
     }
     if (visibility) row.visibility = change.visibility;
     if (state(row) == before) return row;
+    if (visibility) hold_source(scope, row.file->source.id);
     ++row.revision;
     scope.update(row);
     if (visibility) update_file_visibility(scope, row.file->source.id);
@@ -167,6 +168,7 @@ Response set_retired(Context& ctx, bool retired) {
       throw mpf::Error(mpf::ErrorKind::conflict, "the file of item " + row.id.to_string() + " is gone",
                        "The file of this item is gone: import its folder again");
     }
+    hold_source(scope, row.file->source.id);
     row.retired_at = retired ? std::optional(ctx.clock().now()) : std::nullopt;
     row.retired_by_import = false;
     ++row.revision;
