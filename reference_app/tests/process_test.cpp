@@ -129,6 +129,35 @@ TEST_CASE("only the owner of the process may read what it makes") {
   CHECK(server->kill(SIGTERM) == 0);
 }
 
+TEST_CASE("what another process imports or changes shows in the very next answer of a server") {
+  Deployment deployment;
+  deployment.define_site();
+  auto server = deployment.start({"serve"});
+  REQUIRE_MESSAGE(server->wait_for_output("http://", 60s), server->output());
+  const auto text = server->output();
+  const auto colon = text.find("localhost:") + 10;
+  mpf::test::Browser browser(static_cast<std::uint16_t>(std::stoi(text.substr(colon))), "acme.localhost");
+  const auto shows = [&](std::string_view title) {
+    const auto answer = browser.get("/api/portal/bootstrap");
+    CHECK(answer.status == 200);
+    return answer.body.find(fmt::format("\"title\":\"{}\"", title)) != std::string::npos;
+  };
+  const auto import = [&](const std::string& title) {
+    const auto folder = deployment.folder.path() / "docs";
+    Deployment::write_page(folder / "page.html", title);
+    const auto [code, output] =
+        deployment.run({"import", "acme", folder.string(), "--visibility", "everyone"});
+    REQUIRE_MESSAGE(code == 0, output);
+  };
+  CHECK(!shows("One"));
+  import("One");
+  CHECK(shows("One"));
+  import("Another");
+  CHECK(shows("Another"));
+  CHECK(!shows("One"));
+  CHECK(server->kill(SIGTERM) == 0);
+}
+
 TEST_CASE("a server whose disk is full says that it is not ready, until there is room again") {
   Deployment deployment;
   deployment.define_site();

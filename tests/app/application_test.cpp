@@ -393,7 +393,7 @@ TEST_CASE("two applications live in one process, and one can start again") {
   CHECK_THROWS_AS(first.start(), Error);
 }
 
-TEST_CASE("a change made by another process is seen by the next request") {
+TEST_CASE("a change made by another instance is seen by the next request") {
   TestApplication app([](Setup& s) { s.get("/slug", slug); });
   app.start_with_sites();
   CHECK(app.browser("new.test").get("/slug").status == 404);
