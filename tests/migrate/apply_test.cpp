@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <ctime>
-
 #include "migrate/long_history.hpp"
 
 using namespace mpf;
@@ -12,12 +10,6 @@ using migrate::Migrator;
 using orm::ColumnType;
 
 namespace {
-
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-constexpr double slowness = 1;
-#else
-constexpr double slowness = 20;  // nobody promises how fast these builds are
-#endif
 
 orm::Table parent() { return test::table("parent", {test::id_col(), test::col("name")}); }
 orm::Table child() {
@@ -396,24 +388,16 @@ TEST_CASE("embedded files count where there is no source folder") {
   });
 }
 
-TEST_CASE("a thousand migrations of 300 models: make takes a second at most, apply a few") {
+TEST_CASE("a thousand migrations of 300 models are applied, and one more is made") {
   test::run([] {
     const test::Modules modules;
     auto tables = test::write_long_history(modules, "m");
     const auto database = modules.open();
-    // Time of this process alone: others may use the machine.
-    const auto begin = std::clock();
-    const auto seconds = [](std::clock_t from) {
-      return static_cast<double>(std::clock() - from) / CLOCKS_PER_SEC / slowness;
-    };
     Migrator migrator(database.get(), {modules.models("m", tables)});
     CHECK(migrator.apply().size() == 1000);
-    CHECK(seconds(begin) < 5);
     CHECK(migrator.pending().empty());
     tables[7].columns.push_back(test::null_col("fresh"));
     Migrator changed(nullptr, {modules.models("m", tables)});
-    const auto made_at = std::clock();
     CHECK(changed.make().size() == 1);
-    CHECK(seconds(made_at) < 1);
   });
 }
