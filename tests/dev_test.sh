@@ -46,4 +46,12 @@ headers_alone || fail "the good header was refused"
 for name in chromium clang-tidy-16 postgresql-15 doctest-dev; do
   case " ${packages[*]} " in *" $name "*) fail "$name is installed for the portal" ;; esac
 done
+
+# The npm of Debian 12 fails where another package is named among the overrides.
+for pages in reference_app/portal tests/browser; do
+  python3 - "$root/$pages/package.json" <<'PYTHON' || fail "$pages/package.json: npm 9 cannot install overrides by another name"
+import json, sys
+sys.exit("npm:" in json.dumps(json.load(open(sys.argv[1])).get("overrides", {})))
+PYTHON
+done
 echo ok
