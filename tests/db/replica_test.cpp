@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <mpf/db/own_writes.hpp>
 #include <mpf/fiber/fiber.hpp>
+#include <mpf/telemetry/logger.hpp>
 
 #include "db/database.hpp"
 #include "db/errors.hpp"
@@ -316,11 +319,19 @@ TEST_CASE("postgres: a replica that is busy is not taken for silent") {
 
 TEST_CASE("postgres: a server that follows nobody, or another one, is no replica") {
   fiber::run([] {
-    Postgres other;
+    Postgres other({}, {}, Postgres::Identity::own);
     Postgres server;
     db::PostgresOptions options = server.options();
     options.replicas = {url_of(other.add_replica()), url_of(server.port())};
+    const auto logger = std::make_shared<telemetry::MemoryLogger>();
+    const auto logging = telemetry::use(logger);
     const auto db = db::open_postgres(options);
+    wait_until([&] {
+      CHECK(!by_replica(*db));
+      return std::ranges::count_if(logger->lines(), [](const auto& line) {
+               return line.message.find("is not read from") != std::string::npos;
+             }) == 2;
+    });
     for (int i = 0; i < 200; ++i) CHECK(!by_replica(*db));
     options.replicas = {Secret("")};
     CHECK(mentions(error_of([&] { db::open_postgres(options); }), "the URL of a replica is empty"));

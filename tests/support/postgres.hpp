@@ -44,10 +44,14 @@ class Postgres {
     });
   }
 
+  /// Whether the server may have the same system identifier as other tests' servers, as copies of it have.
+  enum class Identity { shared, own };
+
   /// Starts one. `settings` are lines for postgresql.conf, `access` replaces pg_hba.conf. With "ssl = on" it
   /// makes itself a certificate for localhost and 127.0.0.1: server.crt and server.key in its folder, to be
   /// named in the settings as "../server.crt".
-  explicit Postgres(const std::string& settings = {}, const std::string& access = {}) {
+  explicit Postgres(const std::string& settings = {}, const std::string& access = {},
+                    Identity identity = Identity::shared) {
     const std::filesystem::path tools = tools_folder();
     const passwd* const user = unprivileged_user();
     if (user && ::chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) != 0) {
@@ -61,6 +65,7 @@ class Postgres {
         << "max_prepared_transactions = 0\nshared_buffers = 32MB\ntimezone = 'UTC'\n"
         << settings << "\n";
     if (!access.empty()) std::ofstream(folder_ / "access") << access << "\n";
+    if (identity == Identity::own) std::ofstream(folder_ / "own_identity") << "";
     start_shell(tools, user);
     expect(read_line(), "ready");
   }
@@ -227,13 +232,13 @@ kept=${TMPDIR:-/tmp}/mpf-test-postgres-$(id -u)-$(basename "${2%/bin}")
 make_data() {
   initdb -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
     { echo "initdb failed: $(tail -n 3 initdb.log | tr '\n' ' ')"; finish; }
-  { cp -a data "$kept.$$" && mv -T "$kept.$$" "$kept"; } 2>/dev/null || rm -rf "$kept.$$"
+  [ -f own_identity ] || { cp -a data "$kept.$$" && mv -T "$kept.$$" "$kept"; } 2>/dev/null || rm -rf "$kept.$$"
 }
 configure() {
   cat settings >>data/postgresql.conf
   [ ! -f access ] || cp access data/pg_hba.conf
 }
-if [ ! -d "$kept" ] || [ -L "$kept" ] || [ ! -O "$kept" ] || ! cp -a "$kept" data 2>/dev/null; then
+if [ -f own_identity ] || [ ! -d "$kept" ] || [ -L "$kept" ] || [ ! -O "$kept" ] || ! cp -a "$kept" data 2>/dev/null; then
   rm -rf data
   make_data
 fi
