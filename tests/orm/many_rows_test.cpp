@@ -123,6 +123,16 @@ std::vector<T> stored(const orm::SystemScope& scope) {
   return scope.query<T>().order_by(asc<&T::id>).all();
 }
 
+/// 600 of them.
+struct StoredParcels {
+  explicit StoredParcels(db::Dialect dialect) : store(dialect) { scope.insert_many(rows); }
+
+  const Store store;
+  const orm::SystemScope scope = store.system();
+  Random random;
+  std::vector<Parcel> rows = parcels(600, random);
+};
+
 std::size_t statements_of(const std::function<void()>& work) {
   const db::QueryLogScope log;
   work();
@@ -133,11 +143,8 @@ std::size_t statements_of(const std::function<void()>& work) {
 
 TEST_CASE("values of every type are written by update_many() and upsert_many() as they are") {
   on_each_database([](db::Dialect dialect) {
-    const Store store(dialect);
-    const auto scope = store.system();
-    Random random;
-    auto rows = parcels(600, random);
-    scope.insert_many(rows);
+    StoredParcels parcels_there(dialect);
+    auto& [store, scope, random, rows] = parcels_there;
     for (Parcel& row : rows) fill(row, random.row());
     scope.update_many(rows);
     CHECK(rows[0].version == 2);
@@ -205,11 +212,8 @@ TEST_CASE("postgres: any number of rows is one statement, and always the same on
 
 TEST_CASE("the row of many that cannot be updated is told, and none is") {
   on_each_database([](db::Dialect dialect) {
-    const Store store(dialect);
-    const auto scope = store.system();
-    Random random;
-    auto rows = parcels(600, random);
-    scope.insert_many(rows);
+    StoredParcels parcels_there(dialect);
+    auto& [store, scope, random, rows] = parcels_there;
     const auto before = stored<Parcel>(scope);
     const auto refused = [&](const std::string& why, ErrorKind kind) {
       auto changed = rows;
