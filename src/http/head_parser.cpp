@@ -134,8 +134,16 @@ std::optional<HeadError> check_target(Request& request) {
       return HeadError{400, "Target and Host differ"};
     }
     std::string rest(target.substr(end));
-    if (rest.empty() || rest.front() != '/') rest.insert(0, "/");
+    if (rest.empty() && request.method == Method::options) {
+      rest = server_target;  // by RFC 9112, section 3.2.4
+    } else if (rest.empty() || rest.front() != '/') {
+      rest.insert(0, "/");
+    }
     request.target = std::move(rest);
+  }
+  if (request.method == Method::options && request.target == server_target) {
+    request.path = server_target;
+    return std::nullopt;
   }
   if (!decode_path(request.target, request.path)) return HeadError{400, "The path is malformed"};
   return std::nullopt;

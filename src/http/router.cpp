@@ -7,6 +7,7 @@
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/telemetry/log.hpp>
 
+#include "http/path.hpp"
 #include "http/problem.hpp"
 #include "http/route_tree.hpp"
 
@@ -65,6 +66,7 @@ struct Router::Impl {
   Next chain = [this](Request& request) { return route(request); };
 
   Response route(Request& request) const {
+    if (request.path == server_target) return no_route(request, all_methods());
     const auto match = tree.match(request.method, request.path);
     if (!match.route) return no_route(request, match.methods);
     const Target& target = targets[*match.route];
@@ -78,6 +80,12 @@ struct Router::Impl {
     }
     if (fiber::in_fiber()) fiber::set_name(target.label);
     return target.handler(request);
+  }
+
+  std::uint8_t all_methods() const {
+    unsigned methods = 1u << static_cast<unsigned>(Method::options);
+    for (const RouteInfo& info : infos) methods |= 1u << static_cast<unsigned>(info.method);
+    return static_cast<std::uint8_t>(methods);
   }
 
   static Response no_route(const Request& request, std::uint8_t methods) {

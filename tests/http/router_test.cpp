@@ -93,6 +93,9 @@ TEST_CASE("methods") {
   CHECK(options.status == 204);
   CHECK(options.headers.find("Allow") == "GET, HEAD, POST, OPTIONS");
   CHECK(ask(router, Method::options, "/b").status == 404);
+  const auto server = ask(router, Method::options, "*");
+  CHECK(server.status == 204);
+  CHECK(server.headers.find("Allow") == "GET, HEAD, POST, OPTIONS");
   CHECK(ask(router, Method::post, "/x/literal").body == "/x/{id} id=literal");
   CHECK(ask(router, Method::put, "/x/literal").headers.find("Allow") == "GET, HEAD, POST, OPTIONS");
 }

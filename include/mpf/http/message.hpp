@@ -52,8 +52,8 @@ class Request {
 
   Method method = Method::get;
   std::string target;  ///< as received: "/a%20b?x=1"
-  /// Decoded: "/a b". Starts with '/' and is valid UTF-8 without control characters. The server refuses (400)
-  /// what could be read in two ways: "." and ".." segments, encoded slashes (%2F), backslashes.
+  /// Decoded: "/a b". Starts with '/', but for "OPTIONS *", and is valid UTF-8 without control characters.
+  /// What could be read in two ways is refused (400): "." and ".." segments, %2F, backslashes.
   std::string path;
   std::string body;
   Headers headers;

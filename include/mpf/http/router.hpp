@@ -45,8 +45,8 @@ struct RouteInfo {
 /// Routes by method and path. Patterns: "/items/{id}" (one segment), "/files/{path*}" (the rest, slashes
 /// included, may be empty). Literal segments win over parameters, parameters over rests, whatever the order
 /// of adding. A path known for other methods is 405 with Allow; HEAD is answered by GET; unknown is 404.
-/// OPTIONS of a path that does not handle it is answered 204 with Allow. Filled before serving, then
-/// immutable and thread-safe.
+/// OPTIONS of a path that does not handle it is answered 204 with Allow, that of the server ("*") with all
+/// methods. Filled before serving, then immutable and thread-safe.
 class Router {
  public:
   Router();
