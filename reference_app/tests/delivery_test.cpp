@@ -1,3 +1,6 @@
+#include <mpf/orm/query.hpp>
+
+#include "content/item/models.hpp"
 #include "portal_fixture.hpp"
 
 using namespace portal::test;
@@ -103,6 +106,31 @@ TEST_CASE("a grant opens the page and what it shows, to its holder only") {
       CHECK(answer.body == expected.body);
     }
   }
+}
+
+TEST_CASE("expired grants are removed without anybody opening anything") {
+  Library library;
+  auto& portal = library.portal;
+  auto member = portal.user("member");
+  open_item(member, "inner page");
+  portal.clock().advance(std::chrono::minutes(40));
+  const auto url = open_item(member, "inner other");
+  portal.clock().advance(std::chrono::minutes(21));
+  const auto grants = [&] {
+    return portal.application().run([](const mpf::Services& services) {
+      return services.system_scope("a test").query<portal::content::Grant>().count();
+    });
+  };
+  CHECK(grants() == 2);
+  portal.application().stop();
+  portal.application().start(portal.options());
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (grants() == 2 && std::chrono::steady_clock::now() < end) {
+  }
+  CHECK(grants() == 1);
+  Browser again(portal.port(), "acme.localhost");
+  again.cookies = member.cookies;
+  CHECK(again.get(url).status == 200);
 }
 
 TEST_CASE("paths lead to nothing but files of the item's source") {

@@ -264,13 +264,19 @@ void Instance::work() {
 }
 
 void Instance::keep_clean() {
-  for (;;) {
+  const auto clean = [this](const Registrations::Cleanup& cleanup) {
     try {
-      const auto removed = sessions_->purge(services().system_scope("removing expired sessions"));
-      if (removed > 0) log::info("removed {} expired sessions", removed);
+      const auto removed = cleanup.remove(services());
+      if (removed > 0) log::info("removed {} {}", removed, cleanup.what);
     } catch (const std::exception& e) {
-      log::warning("expired sessions are not removed: {}", e.what());
+      log::warning("{} are not removed: {}", cleanup.what, e.what());
     }
+  };
+  for (;;) {
+    clean({"expired sessions", [this](const Services& all) {
+             return sessions_->purge(all.system_scope("removing expired sessions"));
+           }});
+    for (const auto& own : registrations_.cleanups) clean(own);
     fiber::sleep_for(std::chrono::hours(1));
   }
 }

@@ -42,6 +42,10 @@ struct Registrations {
     std::string name;
     std::function<void(const Services&)> check;
   };
+  struct Cleanup {
+    std::string what;
+    std::function<std::uint64_t(const Services&)> remove;
+  };
   struct ModuleInfo {
     std::string name;
     std::string group;
@@ -55,6 +59,7 @@ struct Registrations {
   std::vector<std::pair<std::type_index, MakeService>> services;
   std::vector<std::function<void(const Services&)>> start_hooks;
   std::vector<HealthCheck> health_checks;
+  std::vector<Cleanup> cleanups;
   std::vector<std::unique_ptr<Command>> commands;
   task::Registry tasks;
   http::Router router;

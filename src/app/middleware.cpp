@@ -181,7 +181,7 @@ std::vector<FrameworkMiddleware> framework_middleware(const Instance& instance) 
         {"compression", middleware_order::compression, [](Instance&) { return web::compress_answers(); }});
   }
   all.push_back({"site", middleware_order::site,
-                 [](Instance& i) { return tenant::site_of_host(i.sites(), is_operations_path); }});
+                 [](Instance& i) { return tenant::site_of_host(i.sites(), is_of_server); }});
   all.push_back({"identity", middleware_order::identity,
                  [](Instance& i) { return auth::identify(i.db(), i.sessions()); }});
   all.push_back({"forgery protection", middleware_order::csrf,

@@ -22,5 +22,7 @@ std::vector<FrameworkMiddleware> framework_middleware(const Instance& instance);
 /// /health/live, /health/ready and /metrics.
 void add_operations_routes(Instance& instance);
 bool is_operations_path(std::string_view path) noexcept;
+/// Those, and "OPTIONS *": requests that are no site's.
+bool is_of_server(std::string_view path) noexcept;
 
 }  // namespace mpf::app

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -7,8 +9,12 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include <mpf/base/error.hpp>
 #include <mpf/base/json.hpp>
+#include <mpf/base/secret.hpp>
+#include <mpf/base/text.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/fiber/sync.hpp>
 #include <mpf/migrate/migrator.hpp>
@@ -101,15 +107,46 @@ http::Response ready(Instance& instance, AppliedCheck& applied) {
   return response;
 }
 
-bool is_local(const http::Request& request) noexcept {
+bool is_loopback(std::string_view address) noexcept {
+  return address == "::1" || address.starts_with("127.") || address.starts_with("::ffff:127.");
+}
+
+/// What a proxy says of whom it asks for, in one of the usual ways.
+bool is_of_proxy(std::string_view header) {
+  constexpr std::array names{"forwarded",           "via",
+                             "x-real-ip",           "x-client-ip",
+                             "x-cluster-client-ip", "true-client-ip",
+                             "cf-connecting-ip",    "fastly-client-ip"};
+  const auto name = to_lower_ascii(header);
+  return name.starts_with("x-forwarded-") || std::ranges::find(names, name) != names.end();
+}
+
+/// Why a request may not see the metrics, or nothing.
+std::string_view why_not_metrics(const HttpSettings& settings, const http::Request& request) {
+  if (!settings.metrics_token.empty()) {
+    constexpr std::string_view scheme = "bearer ";
+    const std::string_view given = request.header("Authorization");
+    const bool bearer = iequals(given.substr(0, scheme.size()), scheme);
+    const bool right = bearer && Secret(std::string(given.substr(scheme.size()))) == settings.metrics_token;
+    return right ? "" : "it does not show http.metrics_token";
+  }
   // A proxy on this machine is local too, those who ask through it are not.
-  if (!request.header("X-Forwarded-For").empty() || !request.header("Forwarded").empty()) return false;
-  return request.remote_address == "::1" || request.remote_address.starts_with("127.") ||
-         request.remote_address.starts_with("::ffff:127.");
+  if (!settings.trusted_proxies.empty()) return "there are proxies: set http.metrics_token, and show it";
+  if (!is_loopback(request.remote_address)) return "it comes from another machine: set http.metrics_token";
+  const std::string host = request.host();
+  if (host != "localhost" && host != "[::1]" && !is_loopback(host)) return "its Host is not this machine";
+  for (const auto& [name, value] : request.headers) {
+    if (is_of_proxy(name)) return "it comes through a proxy: set http.metrics_token";
+  }
+  return "";
 }
 
 http::Response metrics(Instance& instance, const http::Request& request) {
-  if (!is_local(request)) fail(ErrorKind::not_found, "Not found");
+  if (const auto why = why_not_metrics(instance.settings<HttpSettings>(), request); !why.empty()) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("metrics are refused to a request from {}: {}", request.remote_address, why),
+                "Not found");
+  }
   auto response = http::Response::text(instance.metrics().render());
   response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   return response;
@@ -120,6 +157,8 @@ http::Response metrics(Instance& instance, const http::Request& request) {
 bool is_operations_path(std::string_view path) noexcept {
   return path == live_path || path == ready_path || path == metrics_path;
 }
+
+bool is_of_server(std::string_view path) noexcept { return is_operations_path(path) || path == "*"; }
 
 void add_operations_routes(Instance& instance) {
   auto& router = instance.registrations().router;

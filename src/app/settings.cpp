@@ -12,6 +12,12 @@ std::optional<std::string> wrong_database_url(const Secret& url) {
   return wrong ? std::optional("must be sqlite:PATH, or " + *wrong) : std::nullopt;
 }
 
+std::optional<std::string> wrong_token(const Secret& token) {
+  constexpr std::size_t least = 16;
+  if (token.empty() || token.reveal().size() >= least) return {};
+  return fmt::format("must have {} characters or more, so that nobody guesses it", least);
+}
+
 std::optional<std::string> wrong_replicas(const std::vector<Secret>& urls) {
   for (std::size_t i = 0; i < urls.size(); ++i) {
     if (const auto wrong = db::wrong_postgres_url(urls[i])) {

@@ -113,6 +113,10 @@ void Setup::on_start(std::function<void(const Services&)> hook) {
   instance_->registrations().start_hooks.push_back(std::move(hook));
 }
 
+void Setup::cleanup(std::string what, std::function<std::uint64_t(const Services&)> remove) {
+  instance_->registrations().cleanups.push_back({std::move(what), std::move(remove)});
+}
+
 void Setup::health_check(std::string name, std::function<void(const Services&)> check) {
   instance_->registrations().health_checks.push_back({std::move(name), std::move(check)});
 }

@@ -30,6 +30,10 @@ struct ApplicationSettings {
   }
 };
 
+namespace app::detail {
+std::optional<std::string> wrong_token(const Secret& token);
+}
+
 /// Section "http".
 struct HttpSettings {
   std::string address = "127.0.0.1";
@@ -47,6 +51,7 @@ struct HttpSettings {
   bool log_requests = true;
   bool compress = true;
   std::int64_t query_budget = 50;
+  Secret metrics_token;
 
   static constexpr auto describe() {
     using config::help;
@@ -71,7 +76,11 @@ struct HttpSettings {
         field<&HttpSettings::query_budget>(
             help("a request with more statements is logged as a warning, with where they come from; 0: any "
                  "number"),
-            config::min(0)));
+            config::min(0)),
+        field<&HttpSettings::metrics_token>(
+            help("/metrics is for whoever shows this as bearer token; without one, for programs on this "
+                 "machine, and with trusted_proxies for nobody"),
+            config::check(app::detail::wrong_token)));
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -123,6 +124,10 @@ class Setup {
 
   /// Runs in a fiber at the end of a start, before the first request and the first task.
   void on_start(std::function<void(const Services&)> hook);
+
+  /// Removes what has expired ("expired grants") and says how many that were. Each process that serves calls
+  /// it at its start and every hour, in a fiber. What it throws is logged, and the next time comes.
+  void cleanup(std::string what, std::function<std::uint64_t(const Services&)> remove);
 
   /// Part of /health/ready, which shows the name only. Not ready when it throws; the log says why.
   void health_check(std::string name, std::function<void(const Services&)> check);

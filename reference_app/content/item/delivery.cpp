@@ -88,17 +88,13 @@ Response grant_access(Context& ctx) {
     throw mpf::Error(mpf::ErrorKind::denied, "a visitor without cookie asked for a grant",
                      "Cookies are needed to open this");
   }
-  const auto now = ctx.clock().now();
   const std::string token = mpf::random_token(32);
   Grant grant;
   grant.item = orm::Ref<Item>(item->id);
   grant.token_hash = mpf::sha256(token);
   grant.holder = *holder;
-  grant.expires_at = now + ctx.settings<DeliverySettings>().grant_lifetime;
-  ctx.db().transaction([&](mpf::db::Transaction&) {
-    scope.query<Grant>().where(orm::f<&Grant::expires_at> < now).remove();
-    scope.insert(grant);
-  });
+  grant.expires_at = ctx.clock().now() + ctx.settings<DeliverySettings>().grant_lifetime;
+  scope.insert(grant);
   return Response::json(AccessAnswer{"/protected/" + token + "/" + encode_path(item->file->path),
                                      grant.expires_at, item->kind})
       .header("Cache-Control", "private, no-store");
@@ -225,6 +221,12 @@ Response serve_protected(Context& ctx) {
 
 void add_delivery_routes(mpf::Setup& s) {
   s.settings<DeliverySettings>("content.delivery");
+  s.cleanup("expired grants", [](const mpf::Services& services) {
+    return services.system_scope("removing expired grants")
+        .query<Grant>()
+        .where(orm::f<&Grant::expires_at> <= services.clock().now())
+        .remove();
+  });
   s.post("/api/items/{id}/access", grant_access);
   s.get("/protected/{grant}/{path*}", serve_protected, {.secret_params = {"grant"}});
 }
