@@ -1,5 +1,8 @@
 #include <set>
 
+#include <mpf/orm/query.hpp>
+
+#include "content/item/models.hpp"
 #include "portal_fixture.hpp"
 
 using namespace portal::test;
@@ -250,8 +253,36 @@ TEST_CASE("a folder that has lost most of its files retires nothing unless it is
   }
 }
 
-TEST_CASE("an empty folder is an import of nothing") {
+TEST_CASE("a folder with nothing to show is refused and leaves nothing behind") {
   Portal portal;
-  fs::create_directories(portal.folder("empty"));
-  CHECK_MESSAGE(portal.import(portal.folder("empty")) == 0, portal.output);
+  const auto folder = portal.folder("docs");
+  fs::create_directories(folder / "deep" / "deeper");
+  const auto rows = [&] {
+    return portal.application().run([](const mpf::Services& services) {
+      const auto scope = services.system_scope("a test");
+      return scope.query<portal::content::Collection>().count() +
+             scope.query<portal::content::Source>().count() + scope.query<portal::content::Folder>().count();
+    });
+  };
+  const auto refused = [&](const char* words) {
+    CHECK(portal.import(folder) == 66);
+    CHECK_MESSAGE(portal.output.find("holds nothing that can be shown") != std::string::npos, portal.output);
+    CHECK_MESSAGE(portal.output.find(words) != std::string::npos, portal.output);
+    CHECK(rows() == 0);
+  };
+  refused("neither HTML");
+  write(folder / "deep" / "style.css", "p { color: red }");
+  refused("neither HTML");
+  write(folder / "deep" / "tool.exe", "x");
+  refused("deep/tool.exe");
+
+  write(folder / "deep" / "deeper" / "page.html", "<title>Page</title>");
+  REQUIRE_MESSAGE(portal.import(folder) == 0, portal.output);
+  auto staff = portal.user("staff");
+  CHECK(titles(bootstrap(staff)) == std::set<std::string>{"Page"});
+  // What was there once is brought up to date, whatever is left of it.
+  fs::remove_all(folder / "deep");
+  CHECK(portal.import(folder) == 69);
+  CHECK_MESSAGE(portal.import(folder, "acme", {"--retire-most"}) == 0, portal.output);
+  CHECK(titles(bootstrap(staff)).empty());
 }

@@ -30,7 +30,7 @@ struct StartedImport {
 };
 
 /// Enqueues the import. One that is under way has looked at the folder before, so another one follows it
-/// when it has ended. Errors as check_folder().
+/// when it has ended. Errors as check_folder(); Error(not_found) for a new folder without anything to show.
 StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                            const ImportOptions& options);
 

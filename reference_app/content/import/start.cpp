@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
+#include <fmt/core.h>
+
+#include <mpf/base/error.hpp>
 #include <mpf/db/database.hpp>
 #include <mpf/fiber/fiber.hpp>
 #include <mpf/orm/query.hpp>
@@ -19,6 +24,29 @@ namespace {
 
 /// Less free room than this is a full disk.
 constexpr std::size_t probe_bytes = 256 * 1024;
+
+/// Error(not_found), saying what is there instead, unless the folder has something that becomes an item.
+/// Blocks.
+void require_content(const std::filesystem::path& folder) {
+  constexpr std::size_t at_once = 256;
+  std::string reason;
+  std::size_t left_out = 0;
+  FolderWalk walk(folder, "", [&](const LeftOut& one, FolderWalk::Why) {
+    if (left_out++ == 0) reason = fmt::format("{}: {}", printable(one.path), one.reason);
+  });
+  for (bool ended = false; !ended;) {
+    const auto files = walk.next(at_once);
+    ended = files.size() < at_once;
+    if (std::ranges::any_of(files, [](const auto& file) { return file_type(file.path)->kind.has_value(); }))
+      return;
+  }
+  if (left_out > 0) reason = fmt::format(" ({} left out, first {})", left_out, reason);
+  mpf::fail(mpf::ErrorKind::not_found,
+            fmt::format(
+                "'{}' holds nothing that can be shown, neither HTML, Markdown, text nor PDF, pictures, video "
+                "or audio{}: give the folder that has the documents",
+                folder.string(), reason));
+}
 
 Source make_source(const orm::SiteScope& scope, const std::filesystem::path& folder,
                    const ImportOptions& options) {
@@ -80,6 +108,11 @@ StartedImport start_or_join(const mpf::Services& services, const mpf::tenant::Cu
 StartedImport start_import(const mpf::Services& services, const mpf::tenant::CurrentSite& site,
                            const ImportOptions& options) {
   const auto folder = mpf::fiber::offload([&] { return check_folder(options.folder); });
+  // What was imported once may be empty now. The first time, an empty collection would be of no use to
+  // anybody.
+  const auto known =
+      services.site_scope(site.id).query<Source>().where(orm::f<&Source::folder> == folder.string());
+  if (!known.exists()) mpf::fiber::offload([&] { require_content(folder); });
   for (int tries = 1;; ++tries) {
     try {
       return start_or_join(services, site, options, folder);
