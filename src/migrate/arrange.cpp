@@ -257,14 +257,14 @@ class Arrangement {
     for (const auto& name : dropped) {
       for (const auto& referrer : state_.referrers(name)) {
         if (!dropped.contains(referrer)) continue;
-        const auto& [module, table, twins] = state_.entry(referrer);
+        const auto& entry = state_.entry(referrer);
         std::vector<Operation> first;
-        for (auto column : table.columns) {
+        for (auto column : entry.table.columns) {
           if (!column.references || column.references->table != name) continue;
           column.references.reset();
           first.emplace_back(AlterColumn{referrer, column});
         }
-        auto& operations = pending_.at(module);
+        auto& operations = pending_.at(entry.module);
         operations.insert(operations.begin(), first.begin(), first.end());
         return true;
       }

@@ -7,6 +7,7 @@
 #include <mpf/db/sqlite.hpp>
 #include <mpf/fiber/fiber.hpp>
 
+#include "migrate/null_filling.hpp"
 #include "migrate/twins.hpp"
 #include "orm/ddl.hpp"
 
@@ -77,6 +78,10 @@ void make_tables(db::Database& database, const State& state) {
     for (const auto& twins : entry.twins) {
       for (const auto& sql : hold_same(entry.table, twins)) database.execute_script(sql);
     }
+    for (const auto& column : entry.filled) {
+      for (const auto& sql : fill_nulls(entry.table, *find_column(entry.table, column)))
+        database.execute_script(sql);
+    }
   }
 }
 
@@ -136,7 +141,7 @@ Facts read_postgres(db::Database& database, const std::string& schema, const Sta
       "SELECT c.relname::text, quote_ident(t.tgname), CASE WHEN t.tgenabled <> 'O' THEN 'disabled' END, 'of "
       "' "
       "|| md5(p.prosrc) FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = "
-      "t.tgfoid WHERE t.tgname LIKE 'mpf\\_same\\_%' AND" +
+      "t.tgfoid WHERE t.tgname SIMILAR TO 'mpf\\_(same|fill)\\_%' AND" +
           ours);
   add_security(facts, database, state, ours);
   return facts;

@@ -37,7 +37,7 @@ class Contraction {
       std::vector<Operation> later;
       for (auto& operation : operations) {
         prepare(operation, now);
-        const bool waits = this->waits(operation) || narrows(operation);
+        const bool waits = this->waits(operation) || narrows(operation) || fills_nulls(operation);
         (waits ? later : now).push_back(std::move(operation));
       }
       operations = std::move(now);
@@ -51,8 +51,16 @@ class Contraction {
   void note(const Operation& operation, const std::string& module) {
     std::visit(Overloaded{
                    [&](const RenameTable&) { state_.apply(operation, module); },
-                   [&](const RenameColumn&) { state_.apply(operation, module); },
-                   [&](const ExpandColumn&) { state_.apply(operation, module); },
+                   [&](const RenameColumn& op) {
+                     state_.apply(operation, module);
+                     fresh_.insert(op.table + "." + op.to);
+                   },
+                   [&](const ExpandColumn& op) {
+                     state_.apply(operation, module);
+                     fresh_.insert(op.table + "." + op.from);
+                     fresh_.insert(op.table + "." + op.column.name);
+                   },
+                   [&](const AddColumn& op) { fresh_.insert(op.table + "." + op.column.name); },
                    [&](const DropTable& op) { dropped_.insert(op.table); },
                    [&](const DropColumn& op) { dropped_.insert(op.table + "." + op.column); },
                    [&](const CreateIndex& op) { made_.insert(op.index.name); },
@@ -63,6 +71,7 @@ class Contraction {
 
   bool waits(const Operation& operation) const {
     if (loses_data(operation)) return true;
+    if (const auto* check = std::get_if<AddCheck>(&operation)) return forbids(*check);
     const auto* drop = std::get_if<DropIndex>(&operation);
     if (!drop || made_.contains(drop->index)) return false;
     // The old release still searches by it. What is unique would be in the way of the new one.
@@ -73,15 +82,41 @@ class Contraction {
            });
   }
 
+  /// Whether the rule is about what the old release writes: not of a table or a column that it does not know.
+  /// Rules about columns that are renamed are asked of both, see take_renames().
+  bool forbids(const AddCheck& added) const {
+    const auto* table = state_.find(added.table);
+    return table && std::ranges::none_of(fresh_, [&](const std::string& column) {
+             const auto point = column.find('.');
+             return column.substr(0, point) == added.table &&
+                    mentions(added.check.condition, column.substr(point + 1));
+           });
+  }
+
+  /// Null that becomes not null: the old release may write it until the border, and the new one reads the
+  /// default then. Where there is none, nothing can be written in its place.
+  bool fills_nulls(const Operation& operation) const {
+    const auto* alter = std::get_if<AlterColumn>(&operation);
+    if (!alter || !stays(*alter)) return false;
+    const auto& after = alter->column;
+    const auto& before = *find_column(state_.table(alter->table), after.name);
+    return before.nullable && !after.nullable && !after.generated && before.type == after.type &&
+           (after.default_value || after.computed_default);
+  }
+
   /// A shorter limit, or fewer choices, would refuse what the old release writes.
   bool narrows(const Operation& operation) const {
     const auto* alter = std::get_if<AlterColumn>(&operation);
-    if (!alter) return false;
-    const auto& [module, table, twins] = state_.entry(alter->table);
-    const auto& name = alter->column.name;
-    const bool goes = std::ranges::any_of(twins, [&](const Twins& each) { return each.from == name; });
-    const auto* before = find_column(table, name);
-    return before && !goes && migrate::narrows(*before, alter->column);
+    return alter && stays(*alter) &&
+           migrate::narrows(*find_column(state_.table(alter->table), alter->column.name), alter->column);
+  }
+
+  /// Whether both releases know the column by that name.
+  bool stays(const AlterColumn& alter) const {
+    const auto& entry = state_.entry(alter.table);
+    const auto& name = alter.column.name;
+    return find_column(entry.table, name) &&
+           std::ranges::none_of(entry.twins, [&](const Twins& each) { return each.from == name; });
   }
 
   /// What the new release does not know must not keep it from writing other rows, nor from deleting those
@@ -95,11 +130,13 @@ class Contraction {
       column.nullable = column.nullable || needed;
       column.references.reset();
       now.emplace_back(AlterColumn{drop->table, std::move(column)});
-    } else if (narrows(operation)) {
+    } else if (narrows(operation) || fills_nulls(operation)) {
       const auto& alter = std::get<AlterColumn>(operation);
       const auto& before = *find_column(state_.table(alter.table), alter.column.name);
       auto meanwhile = widened(before, alter.column);
-      if (meanwhile != before) now.emplace_back(AlterColumn{alter.table, std::move(meanwhile)});
+      if (meanwhile != before) {
+        now.emplace_back(AlterColumn{alter.table, std::move(meanwhile), fills_nulls(operation)});
+      }
     } else if (const auto* gone = std::get_if<DropTable>(&operation)) {
       for (auto column : state_.table(gone->table).columns) {
         if (!refers(column) || column.references->table == gone->table) continue;
@@ -120,6 +157,7 @@ class Contraction {
   Changes& changes_;
   std::set<std::string> dropped_;
   std::set<std::string> made_;
+  std::set<std::string> fresh_;  ///< columns that the old release does not know, as "table.column"
 };
 
 }  // namespace

@@ -109,8 +109,8 @@ class Linter {
           "mark the migration 'border: true', as `migrate make` does: it is applied when no older release "
           "runs any more",
           false);
-    } else if (column->nullable && !op.column.nullable) {
-      check_narrowed(op.table, is_added(op.table, op.column.name));
+    } else if (column->nullable && !op.column.nullable && !op.fill_nulls) {
+      check_filled(op);
     } else if (column->byte_order != op.column.byte_order) {
       check_order(op);
     }
@@ -161,6 +161,16 @@ class Linter {
         "it is applied when no older release runs any more",
         false);
   }
+  void check_filled(const AlterColumn& op) {
+    if (!op.column.default_value && !op.column.computed_default) {
+      return check_narrowed(op.table, is_added(op.table, op.column.name));
+    }
+    if (migration_.border || is_added(op.table, op.column.name)) return;
+    add("narrow-rule", "the release that still runs may write null, and is refused then",
+        "say 'fill_nulls: true', as `migrate make` does: null becomes the default until a later "
+        "'alter_column' without it, behind a border",
+        false);
+  }
   bool is_added(const std::string& table, const std::string& column) const {
     return added_.contains(table + "." + column);
   }
@@ -171,13 +181,14 @@ class Linter {
   }
   /// Whether the columns whose twins these are have such an index already.
   bool is_held_unique(const CreateIndex& op) const {
-    const auto& [module, table, twins] = before_->entry(op.table);
+    const auto& entry = before_->entry(op.table);
     auto columns = op.index.columns;
     for (auto& column : columns) {
-      const auto found = std::ranges::find(twins, column, &Twins::to);
-      if (found != twins.end()) column = found->from;
+      const auto found = std::ranges::find(entry.twins, column, &Twins::to);
+      if (found != entry.twins.end()) column = found->from;
     }
-    return columns != op.index.columns && std::ranges::any_of(table.indexes, [&](const orm::Index& index) {
+    return columns != op.index.columns &&
+           std::ranges::any_of(entry.table.indexes, [&](const orm::Index& index) {
              return index.unique && index.columns == columns && index.expressions.empty() && !index.where;
            });
   }

@@ -31,7 +31,9 @@ std::set<std::string> changed_by(const Migration& migration, const State& before
   const auto compare = [&](const State& one, const State& other) {
     for (const auto& [name, entry] : one.tables()) {
       const auto* table = other.find(name);
-      if (!table || *table != entry.table || other.entry(name).twins != entry.twins) result.insert(name);
+      const bool same = table && *table == entry.table && other.entry(name).twins == entry.twins &&
+                        other.entry(name).filled == entry.filled;
+      if (!same) result.insert(name);
     }
   };
   compare(before, after);

@@ -21,7 +21,10 @@ std::string describe(const Operation& operation) {
           },
           [](const AddColumn& op) { return "add column " + op.table + "." + op.column.name; },
           [](const DropColumn& op) { return "drop column " + op.table + "." + op.column; },
-          [](const AlterColumn& op) { return "alter column " + op.table + "." + op.column.name; },
+          [](const AlterColumn& op) {
+            return "alter column " + op.table + "." + op.column.name +
+                   (op.fill_nulls ? ", and fill nulls" : "");
+          },
           [](const RenameColumn& op) { return "rename column " + op.table + "." + op.from + " to " + op.to; },
           [](const ExpandColumn& op) {
             return "expand column " + op.table + "." + op.from + " to " + op.column.name;

@@ -17,6 +17,8 @@ struct CreateTable {
 };
 struct DropTable {
   std::string table;
+  /// Of a module that is gone: with the triggers that hold its columns right.
+  bool with_triggers = false;
 };
 struct RenameTable {
   std::string from;
@@ -50,6 +52,9 @@ struct DropColumn {
 struct AlterColumn {
   std::string table;
   orm::Column column;
+  /// The release before may still write null, which becomes the default: on PostgreSQL by a trigger, until
+  /// the next one that does not say so. SQLite, where one release runs, needs none.
+  bool fill_nulls = false;
 };
 struct RenameColumn {
   std::string table;

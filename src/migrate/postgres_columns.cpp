@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "migrate/null_filling.hpp"
 #include "migrate/postgres_renderer.hpp"
 #include "migrate/twins.hpp"
 
@@ -57,6 +58,7 @@ void PostgresRenderer::render(const AlterColumn& op, const Operation& operation,
   const auto& after = op.column;
   if (after.generated) return generate(op, operation, module);
   require_convertible(before, after);
+  const bool filled = state_.entry(op.table).filled.contains(after.name);
   state_.apply(operation, module);
   const bool live = is_live(op.table);
   const bool swaps = live && sorts_anew(before, after);
@@ -67,6 +69,7 @@ void PostgresRenderer::render(const AlterColumn& op, const Operation& operation,
   if (live) guard_reference(op.table, before, after);
   if (live) next_phase();
   const auto change = alter_column(op.table, after.name);
+  if (filled) sql_all(leave_nulls(state_.table(op.table), after));
   drop_rules(op.table, before, after, swaps);
   if (before.generated) sql(change + "DROP EXPRESSION");
   const auto old_default = ddl::default_sql(before, postgres);
@@ -79,6 +82,7 @@ void PostgresRenderer::render(const AlterColumn& op, const Operation& operation,
     sql(change + (new_default.empty() ? "DROP DEFAULT" : "SET DEFAULT " + new_default));
   }
   if (!before.nullable && after.nullable) sql(change + "DROP NOT NULL");
+  if (op.fill_nulls) sql_all(fill_nulls(state_.table(op.table), after));
   add_rules(op.table, before, after, swaps);
   validate_all(op.table);
   if (!before.nullable || after.nullable) return;
@@ -115,7 +119,7 @@ void PostgresRenderer::render(const ExpandColumn& op, const Operation& operation
   bare.default_value.reset();
   bare.computed_default.reset();
   add_bare(op.table, bare, alter(op.table) + "ADD COLUMN ");
-  for (auto& each : hold_same(table, twins_of(op.table, op.from, op.column.name))) sql(std::move(each));
+  sql_all(hold_same(table, twins_of(op.table, op.from, op.column.name)));
   // The trigger fills what is written from now on: what is left are older rows.
   const auto rest = name + " IS DISTINCT FROM " + value;
   if (live) {
@@ -143,7 +147,7 @@ void PostgresRenderer::render(const ContractColumn& op, const Operation& operati
               ", which were to hold the same (was the trigger " + twins_name(table, twins) +
               " off?); make them equal first");
     if (live) next_phase();
-    for (auto& each : let_go(table, twins)) sql(std::move(each));
+    sql_all(let_go(table, twins));
   }
   state_.apply(operation, module);
   sql(alter(op.table) + "DROP COLUMN " + ddl::quote(op.from));

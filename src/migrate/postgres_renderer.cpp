@@ -1,4 +1,6 @@
+#include "migrate/null_filling.hpp"
 #include "migrate/postgres_renderer.hpp"
+#include "migrate/twins.hpp"
 
 namespace mpf::migrate {
 
@@ -9,12 +11,15 @@ void PostgresRenderer::render(const CreateTable& op, const Operation& operation,
   state_.apply(operation, module);
   const auto& table = state_.table(op.table.name);
   fresh_.insert(table.name);
-  for (auto& statement : ddl::create_all(table, postgres)) sql(std::move(statement));
+  sql_all(ddl::create_all(table, postgres));
   secure(table);
 }
 
 void PostgresRenderer::render(const DropTable& op, const Operation& operation, const std::string& module) {
+  const auto entry = state_.entry(op.table);
   state_.apply(operation, module);
+  for (const auto& twins : entry.twins) sql_all(let_go(entry.table, twins));
+  for (const auto& column : entry.filled) sql_all(leave_nulls(entry.table, *find_column(entry.table, column)));
   sql("DROP TABLE " + ddl::quote(op.table));
 }
 
@@ -94,13 +99,13 @@ void PostgresRenderer::render(const CallFunction& op, const Operation&, const st
 
 void PostgresRenderer::secure(const orm::Table& table) {
   if (!table.row_security) return;
-  for (auto& each : ddl::make_role(table.row_security->role)) sql(std::move(each));
-  for (auto& each : ddl::secure(table, *table.row_security)) sql(std::move(each));
+  sql_all(ddl::make_role(table.row_security->role));
+  sql_all(ddl::secure(table, *table.row_security));
 }
 
 void PostgresRenderer::unsecure(const orm::Table& table) {
   if (!table.row_security) return;
-  for (auto& each : ddl::unsecure(table, *table.row_security)) sql(std::move(each));
+  sql_all(ddl::unsecure(table, *table.row_security));
 }
 
 std::unique_ptr<Renderer> make_postgres_renderer(State& state, Fill fill) {

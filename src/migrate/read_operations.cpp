@@ -234,6 +234,7 @@ void read_value(const YamlReader& op, const std::string& key, Word word, std::st
     value = word == Word::name ? op.name(key) : op.text(key);
   }
 }
+void read_value(const YamlReader& op, const std::string& key, Word, bool& value) { value = op.flag(key); }
 void read_value(const YamlReader& op, const std::string& key, Word, orm::Column& value) {
   value = read_column(op.inner(key, "a column"));
 }

@@ -21,6 +21,9 @@ class Renderer {
 
  protected:
   void sql(std::string text) { step(Step::Kind::sql, std::move(text) + ";"); }
+  void sql_all(std::vector<std::string> texts) {
+    for (auto& each : texts) sql(std::move(each));
+  }
   Step& step(Step::Kind kind, std::string text) {
     script_.steps.push_back({kind, operation_, std::move(text)});
     script_.steps.back().phase = phase_;

@@ -29,7 +29,9 @@ std::optional<Operation> reverse_of(const Operation& operation, const State& bef
             return AddColumn{op.table, *find_column(before.table(op.table), op.column)};
           },
           [&](const AlterColumn& op) -> Result {
-            return AlterColumn{op.table, *find_column(before.table(op.table), op.column.name)};
+            const auto& entry = before.entry(op.table);
+            return AlterColumn{op.table, *find_column(entry.table, op.column.name),
+                               entry.filled.contains(op.column.name)};
           },
           [](const RenameColumn& op) -> Result {
             return RenameColumn{op.table, op.to, op.from};

@@ -42,10 +42,10 @@ std::vector<LocatedOperation> create_all(const State& state, const std::string& 
   return result;
 }
 
-/// Whether columns are there twice in the end: only the operation that made them so says it.
-bool has_twins(const State& state, const std::string& module) {
+/// Whether columns are there twice in the end, or nulls filled: only the operation that made them so says it.
+bool is_between_releases(const State& state, const std::string& module) {
   return std::ranges::any_of(state.tables(), [&](const auto& each) {
-    return each.second.module == module && !each.second.twins.empty();
+    return each.second.module == module && !(each.second.twins.empty() && each.second.filled.empty());
   });
 }
 
@@ -111,7 +111,7 @@ MigrationText squash(const Graph& graph, const std::vector<ModuleModels>& module
     result.replaces.push_back(migration.id);
   }
   result.depends.assign(depends.begin(), depends.end());
-  if (plain && from_nothing && !has_twins(state, module)) {
+  if (plain && from_nothing && !is_between_releases(state, module)) {
     if (auto tables = create_all(state, module); !tables.empty()) {
       result.operations = std::move(tables);
       result.border = false;

@@ -20,14 +20,18 @@ const orm::Check* find_check(const orm::Table& table, const std::string& name) {
   return found == table.checks.end() ? nullptr : &*found;
 }
 
-bool equivalent(const State& a, const State& b) {
+bool equivalent(const State::Entry& a, const State::Entry& b) {
   const auto sorted = [](orm::Table table) {
     std::ranges::sort(table.columns, {}, &orm::Column::name);
     return table;
   };
-  return std::ranges::equal(a.tables(), b.tables(), [&](const auto& left, const auto& right) {
-    return left.first == right.first && left.second.module == right.second.module &&
-           left.second.twins == right.second.twins && sorted(left.second.table) == sorted(right.second.table);
+  return a.module == b.module && a.twins == b.twins && a.filled == b.filled &&
+         sorted(a.table) == sorted(b.table);
+}
+
+bool equivalent(const State& a, const State& b) {
+  return std::ranges::equal(a.tables(), b.tables(), [](const auto& left, const auto& right) {
+    return left.first == right.first && equivalent(left.second, right.second);
   });
 }
 
@@ -235,7 +239,10 @@ void State::create(const CreateTable& op, const std::string& module) {
 }
 
 void State::drop(const DropTable& op) {
-  check_no_twin(op.table);
+  if (!op.with_triggers) {
+    check_no_twin(op.table);
+    check_not_filled(op.table);
+  }
   if (const auto others = referrers(op.table); !others.empty()) {
     throw StateError("table '" + op.table + "' cannot be dropped: table '" + others.front() +
                      "' refers to it");
@@ -251,6 +258,7 @@ void State::drop(const DropTable& op) {
 
 void State::rename(const RenameTable& op) {
   check_no_twin(op.from);
+  check_not_filled(op.from);
   if (find(op.to)) throw StateError("there is a table '" + op.to + "' already");
   auto node = tables_.extract(op.from);
   node.key() = op.to;

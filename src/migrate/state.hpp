@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class State {
     std::string module;             ///< whose table it is
     orm::Table table;               ///< without renamed_from; indexes sorted by name
     std::vector<Twins> twins = {};  ///< sorted
+    /// Columns a null of which becomes the default, for the release before may write it.
+    std::set<std::string> filled = {};
   };
 
   const std::map<std::string, Entry>& tables() const noexcept { return tables_; }
@@ -63,6 +66,7 @@ class State {
   void expand(const ExpandColumn& op);
   void contract(const ContractColumn& op);
   void check_no_twin(const std::string& table, const std::string& column = {}) const;
+  void check_not_filled(const std::string& table, const std::string& column = {}) const;
   void create(const CreateIndex& op);
   void drop(const DropIndex& op);
   void rename(const RenameIndex& op);
@@ -73,6 +77,7 @@ class State {
 };
 
 /// Whether the tables are the same, apart from the order of their columns.
+bool equivalent(const State::Entry& a, const State::Entry& b);
 bool equivalent(const State& a, const State& b);
 
 const orm::Column* find_column(const orm::Table& table, const std::string& name);

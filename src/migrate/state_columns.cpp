@@ -12,6 +12,14 @@ void check_twin(const Twins& twins, const orm::Column& column) {
                    "' is held the same: give it one by 'alter_column' after the 'contract_column'");
 }
 
+void check_fills(const AlterColumn& op) {
+  const auto& column = op.column;
+  const bool has_default = column.default_value || column.computed_default;
+  if (has_default && !column.nullable && !column.primary_key) return;
+  throw StateError("nulls of '" + op.table + "." + column.name + "' cannot be filled ('fill_nulls'): it " +
+                   (!has_default ? "has no default" : "is the primary key, or may be null"));
+}
+
 }  // namespace
 
 void State::add(const AddColumn& op) {
@@ -30,6 +38,7 @@ void State::add(const AddColumn& op) {
 void State::drop(const DropColumn& op) {
   auto& table = change(op.table);
   check_no_twin(op.table, op.column);
+  check_not_filled(op.table, op.column);
   const auto column = column_at(table, op.column);
   for (const auto& index : table.indexes) {
     if (uses(index, op.column)) {
@@ -79,14 +88,19 @@ void State::alter(const AlterColumn& op) {
                             column->element != op.column.element || op.column.generated;
   if (other_values) check_no_twin(op.table, op.column.name);
   for (const auto& twins : entry(op.table).twins) check_twin(twins, op.column);
+  if (op.fill_nulls) check_fills(op);
   *column = op.column;
   column->renamed_from.clear();
+  auto& filled = tables_.at(op.table).filled;
+  filled.erase(op.column.name);
+  if (op.fill_nulls) filled.insert(op.column.name);
 }
 
 void State::rename(const RenameColumn& op) {
   auto& table = change(op.table);
   const auto column = column_at(table, op.from);
   check_no_twin(op.table, op.from);
+  check_not_filled(op.table, op.from);
   if (find_column(table, op.to)) {
     throw StateError("table '" + op.table + "' has a column '" + op.to + "' already");
   }
@@ -139,6 +153,7 @@ void State::expand(const ExpandColumn& op) {
                      "', which it is to hold the same as, may: alter it after the 'contract_column'");
   }
   check_no_twin(op.table, op.from);
+  check_not_filled(op.table, op.from);
   const auto twins = op.back ? Twins{op.column.name, op.from} : Twins{op.from, op.column.name};
   check_twin(twins, op.back ? *from : op.column);
   add(AddColumn{op.table, op.column});
@@ -173,6 +188,14 @@ void State::check_no_twin(const std::string& table, const std::string& column) c
     if (!column.empty() && from != column && to != column) continue;
     throw StateError("columns '" + from + "' and '" + to + "' of '" + table +
                      "' are held the same: 'contract_column' comes before it");
+  }
+}
+
+void State::check_not_filled(const std::string& table, const std::string& column) const {
+  for (const auto& each : entry(table).filled) {
+    if (!column.empty() && each != column) continue;
+    throw StateError("nulls of '" + table + "." + each +
+                     "' are being filled: an 'alter_column' without 'fill_nulls' comes before it");
   }
 }
 

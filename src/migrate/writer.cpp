@@ -209,13 +209,18 @@ class OperationWriter {
   }
   template <class Op>
   std::string_view operator()(const Op& op) {
-    for_each_key(form_of<Op>(), [&](const auto& key) { lines_.add(key.key, text_of(op.*key.member)); });
+    for_each_key(form_of<Op>(), [&](const auto& key) { add(key.key, op.*key.member); });
     return form_of<Op>().kind;
   }
 
   Lines& lines() { return lines_; }
 
  private:
+  void add(std::string_view key, const auto& value) { lines_.add(key, text_of(value)); }
+  void add(std::string_view key, bool value) {
+    if (value) lines_.add(key, "true");
+  }
+
   Lines lines_;
 };
 

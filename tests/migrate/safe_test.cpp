@@ -5,6 +5,7 @@
 #include <set>
 
 #include "migrate/killing_database.hpp"
+#include "migrate/renames.hpp"
 #include "migrate/support.hpp"
 #include "support/postgres.hpp"
 
@@ -68,7 +69,7 @@ std::string model_database(const Changes& changes, bool applied, int count = row
     const auto options = test::Postgres::shared().fresh();
     const auto database = db::open_postgres(options);
     changes.prepare(*database, count);
-    if (applied) changes.migrator(*database).apply();
+    if (applied) changes.migrator(*database).apply(test::pass());
     name = options.database;
   });
   return name;
@@ -96,14 +97,15 @@ TEST_CASE("tables that are used are changed step by step, forward and back, with
     CHECK(test::contains(sql, "VALIDATE CONSTRAINT \"person_team_id_fkey\""));
     CHECK(test::contains(sql, "-- in batches of 5000 rows"));
     std::int64_t seen = 0;
-    migrator.apply(
-        {.progress = [&](const migrate::MigrationProgress& p) { seen = std::max(seen, p.rows_done); }});
+    auto options = test::pass();
+    options.progress = [&](const migrate::MigrationProgress& p) { seen = std::max(seen, p.rows_done); };
+    migrator.apply(options);
     CHECK(seen == rows);
     const test::FreshDatabase fresh(db::Dialect::postgres);
     CHECK(test::catalog(*database) == test::catalog_of(changes.after, *fresh));
     CHECK(test::number(*database, "SELECT count(DISTINCT token) FROM person WHERE nick = '-'") == rows);
     CHECK(migrator.check().catalog.empty());
-    migrator.rollback("m");
+    migrator.rollback("m", "0002");
     CHECK(test::catalog(*database) == before);
     CHECK(test::number(*database, "SELECT count(*) FROM person") == rows);
   });
@@ -113,7 +115,7 @@ TEST_CASE("killed before any write on PostgreSQL, apply goes on from there") {
   const Changes changes;
   changes.make();
   const auto wanted = wanted_catalog(changes.after);
-  const auto apply = [&](db::Database& database) { changes.migrator(database).apply(); };
+  const auto apply = [&](db::Database& database) { changes.migrator(database).apply(test::pass()); };
   const int points =
       test::killed_everywhere(model_database(changes, false), apply, [&](db::Database& database) {
         apply(database);
@@ -193,7 +195,7 @@ TEST_CASE("two processes that apply at once, 50 times: one migrates, the other w
         try {
           test::run([&] {
             const auto database = db::open_postgres(options);
-            changes.migrator(*database).apply();
+            changes.migrator(*database).apply(test::pass());
           });
           code = 0;
         } catch (const std::exception& e) {

@@ -183,6 +183,14 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
       "''), coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') FROM pg_class c JOIN pg_policy p ON "
       "p.polrelid = c.oid WHERE " +
           ours);
+  add("trigger",
+      "SELECT c.relname::text, t.tgname::text, t.tgenabled::text, md5(p.prosrc) FROM pg_class c JOIN "
+      "pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND " +
+          ours);
+  // Of one that went, nothing may be left.
+  add("function",
+      "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND "
+      "proname LIKE 'mpf\\_%'");
   // The sequence of an id keeps its name as well: it is told by its table.
   add("right",
       "SELECT coalesce(t.relname, c.relname)::text, c.relkind::text, r.grantee::regrole::text, "

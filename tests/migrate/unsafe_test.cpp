@@ -96,9 +96,8 @@ std::vector<Change> changes() {
        {"ADD COLUMN \"kind\" text NOT NULL DEFAULT 'x';"}},
       {"forbid null",
        [](Tables& t) { column(t, "note") = test::with_default(test::col("note"), "'-'"); },
-       {"in batches of", "CHECK (\"note\" IS NOT NULL) NOT VALID", "VALIDATE CONSTRAINT", "SET NOT NULL"},
-       "",
-       "narrow-rule"},
+       {"CREATE TRIGGER", "in batches of", "CHECK (\"note\" IS NOT NULL) NOT VALID", "VALIDATE CONSTRAINT",
+        "SET NOT NULL", border, "DROP TRIGGER"}},
       {"refer to a table",
        [](Tables& t) {
          t[1].columns.push_back(test::ref_col("other_id", "other", orm::OnDelete::cascade, true));
@@ -108,9 +107,7 @@ std::vector<Change> changes() {
        [](Tables& t) {
          t[1].checks = {{"t_check", {"\"n\" > 0", "\"n\" > 0"}}};
        },
-       {"-- refused if rows break the new rule", "NOT VALID;", "-- committed", "VALIDATE"},
-       "",
-       "narrow-rule"},
+       {border, "-- refused if rows break the new rule", "NOT VALID;", "-- committed", "VALIDATE"}},
       {"limit text",
        [](Tables& t) { column(t, "name").max_length = 50; },
        {border, "-- refused if rows", "<= 50) NOT VALID;", "-- committed", "VALIDATE"}},
