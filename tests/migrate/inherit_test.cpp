@@ -41,13 +41,16 @@ struct World {
   test::Modules modules;
   test::FreshDatabase database;
   std::vector<orm::Table> tables{orm::table_of<Thing>(), orm::table_of<Machine>()};
+  std::vector<std::string> begins;  ///< names of the first migrations of each migrate()
 
   explicit World(db::Dialect dialect) : database(dialect) {}
 
   Migrator migrator() { return Migrator(&*database, {modules.models("m", tables)}); }
   /// Leads to the tables as they are now, and no further; returns the catalog.
   std::set<std::string> migrate() {
-    CHECK_FALSE(migrator().make().empty());
+    const auto made = migrator().make();
+    REQUIRE_FALSE(made.empty());
+    begins.push_back(made.front().id.name);
     CHECK(migrator().make().empty());
     CHECK(std::ranges::none_of(migrator().lint(), &migrate::LintFinding::refused));
     CHECK_FALSE(migrator().apply({.borders = migrate::Borders::pass}).empty());
@@ -102,14 +105,12 @@ TEST_CASE("models that extend others: levels come, change and go, with their row
       catalogs.push_back(world.migrate());
       CHECK(world.rows() == kept);
 
-      const auto all = world.migrator().show();
-      REQUIRE(all.size() == catalogs.size());
-      for (std::size_t at = all.size() - 1; at > 1; --at) {
-        world.migrator().rollback("m", all[at].id.name);
+      for (std::size_t at = catalogs.size() - 1; at > 1; --at) {
+        world.migrator().rollback("m", world.begins[at]);
         CHECK(test::catalog(database) == catalogs[at - 1]);
         CHECK(world.rows() == kept);
       }
-      world.migrator().apply();
+      world.migrator().apply({.borders = migrate::Borders::pass});
       CHECK(test::catalog(database) == catalogs.back());
       CHECK(world.rows() == kept);
 
