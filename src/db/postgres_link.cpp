@@ -1,6 +1,11 @@
 #include "db/postgres_link.hpp"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 #include <fmt/core.h>
 
@@ -30,14 +35,27 @@ Link::Link(fiber::Loop& loop, ConnectionHandle connection, std::shared_ptr<const
       born_(SteadyClock::now()),
       idle_since_(born_) {}
 
-Link::~Link() {
-  if (descriptor_.is_open()) descriptor_.release();  // libpq closes it
-}
+Link::~Link() { stop_watching(); }
 
 void Link::open(Owner& owner) {
   owner_ = &owner;
-  descriptor_.assign(PQsocket(connection_.get()));
+  // libpq closes its socket by itself when the server breaks off, and the number may be another connection's
+  // before anybody stops watching it. A duplicate is ours until then.
+  const int watched = ::fcntl(PQsocket(connection_.get()), F_DUPFD_CLOEXEC, 0);
+  if (watched < 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot watch the connection to " + where_);
+  }
+  boost::system::error_code problem;
+  descriptor_.assign(watched, problem);
+  if (problem) {
+    ::close(watched);
+    throw std::system_error(problem, "cannot watch the connection to " + where_);
+  }
   watch_reads();
+}
+
+void Link::stop_watching() noexcept {
+  if (descriptor_.is_open()) ::close(descriptor_.release());
 }
 
 void Link::close() noexcept {
@@ -52,7 +70,7 @@ void Link::break_off(std::string_view why) noexcept {
     loss_ = why;
   } catch (...) {  // without the reason, then
   }
-  if (descriptor_.is_open()) descriptor_.release();  // before libpq closes the socket
+  stop_watching();
   connection_.reset();
   if (Completion* const waiting = std::exchange(socket_waiter_, nullptr)) waiting->finish_one();
   while (head_) {

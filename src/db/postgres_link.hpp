@@ -176,6 +176,7 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // Outside of pipeline mode.
   void begin_plain(std::string_view sql);
+  void stop_watching() noexcept;
   /// False if nothing came by then.
   bool wait_for_socket(fiber::TimePoint until = fiber::TimePoint::max());
   bool plain_result_came(fiber::TimePoint until);
