@@ -129,6 +129,14 @@ TEST_CASE("what a person closes while an import finishes stays closed, with all 
   CHECK(visibility("part-6/picture.png") == "members");
 }
 
+/// In KiB. ThreadSanitizer remembers who used each address, so that memory which is given back and taken
+/// again counts several times.
+#if defined(__SANITIZE_THREAD__)
+constexpr long room_for_many = 144'000;
+#else
+constexpr long room_for_many = 24'000;
+#endif
+
 TEST_CASE("memory stays flat however large the files of an import are") {
   Deployment deployment;
   deployment.define_site();
@@ -169,7 +177,7 @@ TEST_CASE("memory stays flat however many files an import has") {
   CAPTURE(small);
   CAPTURE(large);
   CAPTURE(again);
-  CHECK(large < small + 24'000);  // KiB, for 10,000 more
-  CHECK(again < small + 24'000);
+  CHECK(large < small + room_for_many);  // for 10,000 more
+  CHECK(again < small + room_for_many);
   CHECK(deployment.number(live_items) == 14'000);
 }
