@@ -100,6 +100,7 @@ void PostgresRenderer::render(const RenameColumn& op, const Operation& operation
   state_.apply(operation, module);
   sql(alter(op.table) + "RENAME COLUMN " + ddl::quote(op.from) + " TO " + ddl::quote(op.to));
   rename_constraints(op.table, op.table, before, *find_column(state_.table(op.table), op.to));
+  if (before.primary_key) rename_own(op.table);
 }
 
 void PostgresRenderer::render(const ExpandColumn& op, const Operation& operation, const std::string& module) {

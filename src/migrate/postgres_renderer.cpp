@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "migrate/null_filling.hpp"
 #include "migrate/postgres_renderer.hpp"
 #include "migrate/twins.hpp"
@@ -19,7 +21,8 @@ void PostgresRenderer::render(const DropTable& op, const Operation& operation, c
   const auto entry = state_.entry(op.table);
   state_.apply(operation, module);
   for (const auto& twins : entry.twins) sql_all(let_go(entry.table, twins));
-  for (const auto& column : entry.filled) sql_all(leave_nulls(entry.table, *find_column(entry.table, column)));
+  for (const auto& column : entry.filled)
+    sql_all(leave_nulls(entry.table, *find_column(entry.table, column)));
   sql("DROP TABLE " + ddl::quote(op.table));
 }
 
@@ -29,6 +32,7 @@ void PostgresRenderer::render(const RenameTable& op, const Operation& operation,
   if (fresh_.contains(op.from)) fresh_.insert(op.to);
   sql(alter(op.from) + "RENAME TO " + ddl::quote(op.to));
   for (const auto& column : before.columns) rename_constraints(op.to, op.from, column, column);
+  rename_own(op.to);
 }
 
 void PostgresRenderer::render(const MoveTable&, const Operation& operation, const std::string& module) {
@@ -106,6 +110,54 @@ void PostgresRenderer::secure(const orm::Table& table) {
 void PostgresRenderer::unsecure(const orm::Table& table) {
   if (!table.row_security) return;
   sql_all(ddl::unsecure(table, *table.row_security));
+}
+
+namespace {
+
+/// "table_column_label", as PostgreSQL makes it of names that may be too long together.
+std::string own_name(std::string table, std::string column, const std::string& label) {
+  constexpr std::size_t longest = 63;
+  const auto clip = [](std::string& name, std::size_t size) {
+    while (size < name.size() && (static_cast<unsigned char>(name[size]) & 0xc0) == 0x80) --size;
+    name.resize(std::min(size, name.size()));
+  };
+  const auto room = longest - label.size() - (column.empty() ? 1 : 2);
+  auto first = table.size();
+  auto second = column.size();
+  while (first + second > room) --(first > second ? first : second);
+  clip(table, first);
+  clip(column, second);
+  return table + (column.empty() ? "" : "_" + column) + "_" + label;
+}
+
+/// Within DO: gives what the query finds that name, unless something else has it.
+std::string rename_found(const std::string& query, const std::string& kind, const std::string& name) {
+  return query + "; IF known <> " + ddl::literal(name) + " AND to_regclass(" +
+         ddl::literal(ddl::quote(name)) + ") IS NULL THEN EXECUTE format('ALTER " + kind +
+         " %I RENAME TO %I', known, " + ddl::literal(name) + "); END IF;";
+}
+
+}  // namespace
+
+/// Names that PostgreSQL made of the table's itself, those of its key and of the sequence behind it: a table
+/// that is called so later gets the same as anywhere else.
+void PostgresRenderer::rename_own(const std::string& table) {
+  const auto& columns = state_.table(table).columns;
+  const auto key = std::ranges::find(columns, true, &orm::Column::primary_key);
+  if (key == columns.end()) return;
+  const auto relation = ddl::literal(ddl::quote(table)) + "::regclass";
+  sql("DO $mpf$ DECLARE known text; BEGIN " +
+      rename_found(
+          "SELECT conname INTO known FROM pg_constraint WHERE contype = 'p' AND conrelid = " + relation,
+          "INDEX", own_name(table, {}, "pkey")) +
+      " known := NULL; " +
+      rename_found(
+          "SELECT s.relname INTO known FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid "
+          "= 'pg_class'::regclass AND d.refclassid = d.classid AND d.deptype = 'i' AND d.refobjsubid > 0 "
+          "WHERE s.relkind = 'S' AND d.refobjid = " +
+              relation,
+          "SEQUENCE", own_name(table, key->name, "seq")) +
+      " END $mpf$");
 }
 
 std::unique_ptr<Renderer> make_postgres_renderer(State& state, Fill fill) {

@@ -52,6 +52,7 @@ class PostgresRenderer final : public Renderer {
   /// it must not hold its lock for long.
   bool is_live(const std::string& table) const { return !fresh_.contains(table); }
 
+  void rename_own(const std::string& table);
   void secure(const orm::Table& table);
   void unsecure(const orm::Table& table);
 

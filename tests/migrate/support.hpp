@@ -165,10 +165,9 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
       "pg_attrdef d "
       "ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relkind = 'r' AND " +
           ours);
-  // Primary keys keep the name that they were made with, which nothing refers to.
   add("constraint",
-      "SELECT c.relname::text, CASE WHEN k.contype = 'p' THEN '' ELSE k.conname::text END, "
-      "pg_get_constraintdef(k.oid) FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid WHERE " +
+      "SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid) FROM pg_class c JOIN "
+      "pg_constraint k ON k.conrelid = c.oid WHERE " +
           ours);
   add("index",
       "SELECT pg_get_indexdef(i.indexrelid) FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid WHERE NOT "
@@ -191,7 +190,7 @@ inline std::set<std::string> postgres_catalog(db::Database& database) {
   add("function",
       "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND "
       "proname LIKE 'mpf\\_%'");
-  // The sequence of an id keeps its name as well: it is told by its table.
+  add("sequence", "SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'S' AND " + ours);
   add("right",
       "SELECT coalesce(t.relname, c.relname)::text, c.relkind::text, r.grantee::regrole::text, "
       "r.privilege_type FROM pg_class c LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND "
