@@ -25,7 +25,8 @@ migrate::ApplyOptions printing(const CommandContext& ctx) {
     std::string step;
   };
   auto bar = std::make_shared<Bar>();
-  return {.progress = [&ctx, bar](const MigrationProgress& progress) {
+  migrate::ApplyOptions options;
+  options.progress = [&ctx, bar](const MigrationProgress& progress) {
     if (progress.rows_total > 0) {
       if (std::exchange(bar->step, progress.step) != progress.step) bar->shown.reset();
       if (!bar->shown) bar->shown.emplace(ctx.progress("  " + progress.step, progress.rows_total));
@@ -37,7 +38,8 @@ migrate::ApplyOptions printing(const CommandContext& ctx) {
     if (!progress.step.empty()) return ctx.print("  " + progress.step);
     ctx.print(fmt::format("[{}/{}] {} {}", progress.done + 1, progress.total,
                           progress.backward ? "rolling back" : "applying", progress.id->to_string()));
-  }};
+  };
+  return options;
 }
 
 void make(Instance& instance, CommandContext& ctx) {
@@ -62,9 +64,14 @@ void make(Instance& instance, CommandContext& ctx) {
   }
 }
 
+std::string names_of(const std::vector<migrate::MigrationId>& ids) {
+  std::string names;
+  for (const auto& id : ids) names += (names.empty() ? "" : ", ") + id.to_string();
+  return names;
+}
+
 void tell_held(const CommandContext& ctx, const std::vector<migrate::MigrationId>& ids) {
-  std::string held;
-  for (const auto& id : ids) held += (held.empty() ? "" : ", ") + id.to_string();
+  const auto held = names_of(ids);
   if (held.empty()) return;
   ctx.print("behind a release border: " + held);
   ctx.print("when no older release runs any more: `migrate apply --past-border`");
@@ -108,8 +115,11 @@ void print_plan(const CommandContext& ctx, const std::vector<migrate::PlannedMig
   if (plan.empty()) ctx.print("nothing to do");
   for (const auto& migration : plan) {
     if (migration.border) ctx.print("--- release border: what follows needs that no older release runs ---");
-    ctx.print(fmt::format("{}{}", migration.backward ? "undo " : "", migration.id.to_string()));
+    ctx.print(
+        fmt::format("{}{}", migration.backward ? "undo " : "",
+                    migration.together.empty() ? migration.id.to_string() : names_of(migration.together)));
     for (const auto& operation : migration.operations) ctx.print("  " + operation);
+    for (const auto& step : migration.stays) ctx.print("  nothing undoes " + step);
     for (const auto& loss : migration.losses) ctx.print("  loses data: " + loss);
     if (sql) ctx.print(migration.sql);
   }
@@ -138,6 +148,9 @@ void rollback(Instance& instance, CommandContext& ctx) {
     print_plan(ctx, plan, false);
     return;
   }
+  for (const auto& migration : plan) {
+    for (const auto& step : migration.stays) ctx.print("nothing undoes " + step);
+  }
   confirm_losses(ctx, plan);
   const auto undone = migrator->rollback(module, name, printing(ctx));
   ctx.print(fmt::format("{} migration{} rolled back", undone.size(), undone.size() == 1 ? "" : "s"));
@@ -157,6 +170,7 @@ void show(Instance& instance, CommandContext& ctx) {
                     status.border ? "behind" : "", status.applied_at ? status.applied_at->to_string() : ""});
   }
   ctx.out() << table(rows);
+  for (const auto& line : instance.migrator()->gone()) ctx.print(line);
 }
 
 void sql(Instance& instance, CommandContext& ctx) {
@@ -186,6 +200,7 @@ void check(Instance& instance, CommandContext& ctx) {
   tell("files and database differ:", report.files);
   tell("the tables are not as the migrations left them:", report.catalog);
   tell("waiting until no older release runs any more; then `migrate apply --past-border`:", report.held);
+  for (const auto& line : report.gone) ctx.print(line);
   if (!report.catalog.empty()) fail(ErrorKind::internal, "the tables are not as the migrations left them");
   if (!report.files.empty()) fail(ErrorKind::configuration, "files and database differ");
   if (!report.code.empty()) fail(ErrorKind::invalid, "models and files differ");
@@ -250,7 +265,7 @@ void add_migrate_commands(Instance& instance) {
         print_plan(ctx, instance.migrator()->plan(), ctx.flag("sql"));
       });
   migrate.command("rollback", "Undoes a migration and those that depend on it")
-      .argument("module", "Module, such as content.item")
+      .argument("module", "Module, such as content.item; all of it if the application no longer has it")
       .optional_argument("migration", "Name or its beginning; default: the last one applied")
       .flag("dry-run", "Only show what would be undone")
       .flag("yes", "Even if that deletes rows or what columns hold")

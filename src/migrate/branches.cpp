@@ -2,6 +2,8 @@
 #include <functional>
 #include <set>
 
+#include <mpf/base/text.hpp>
+
 #include "migrate/data_steps.hpp"
 #include "migrate/graph.hpp"
 
@@ -57,8 +59,13 @@ std::string place(const Migration& migration, const LocatedOperation& each) {
 
 /// Whether both change the same.
 bool meet(const Operation& a, const Operation& b) {
-  const auto one = touched(a);
-  const auto two = touched(b);
+  const auto names_of = [](const Operation& operation) {
+    auto names = touched(operation);
+    for (auto& name : names) name = to_lower_ascii(name);  // as SQLite compares them
+    return names;
+  };
+  const auto one = names_of(a);
+  const auto two = names_of(b);
   const auto within = [](const std::string& part, const std::string& whole) {
     return part == whole || part.starts_with(whole + ".") || part.starts_with(whole + " ");
   };

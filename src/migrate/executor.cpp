@@ -307,10 +307,9 @@ void with_migration_lock(db::Database& database, std::chrono::milliseconds wait,
 void run_step(const Migration& migration, const std::vector<LocatedOperation>& operations,
               const std::function<void()>& work, std::optional<std::size_t> operation) {
   const auto where = [&] {
-    std::string text = migration.source;
-    if (!operation) return text + ": the migration cannot be finished";
-    const auto& [op, line, reason] = operations[*operation];
-    return text + ":" + std::to_string(line) + ": cannot " + describe(op);
+    if (!operation) return migration.source + ": the migration cannot be finished";
+    const auto& located = operations[*operation];
+    return place_of(migration, located) + ": cannot " + describe(located.operation);
   };
   try {
     work();

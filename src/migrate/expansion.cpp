@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include <mpf/base/text.hpp>
+
 #include "migrate/diff.hpp"
 #include "migrate/sql.hpp"
 #include "migrate/state_rules.hpp"
@@ -83,6 +85,7 @@ class Expansion {
   static bool is_possible(const orm::Column& before, const orm::Column& after) {
     if (before.primary_key || before.generated || after.generated || !keeps_or_refuses(before, after))
       return false;
+    if (iequals(before.name, after.name)) return false;  // SQLite cannot have both
     // Nobody could tell a null from a value that is left out.
     const bool computed = before.computed_default || after.computed_default;
     if (computed && (before.nullable || after.nullable)) return false;

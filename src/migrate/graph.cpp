@@ -1,6 +1,7 @@
 #include "migrate/graph.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <queue>
 #include <set>
@@ -114,6 +115,17 @@ Graph::Graph(const std::vector<ModuleModels>& modules, KnownFiles* known) {
     if (!sum || (files.empty() && !sum->there)) continue;
     sums_[module.module] = std::move(*sum);
   }
+  arrange();
+}
+
+Graph Graph::with(std::vector<Migration> more) const {
+  auto result = *this;
+  std::ranges::move(more, std::back_inserter(result.migrations_));
+  result.arrange();
+  return result;
+}
+
+void Graph::arrange() {
   std::ranges::sort(migrations_, {}, &Migration::id);
   index();
   for (auto& migration : migrations_) {

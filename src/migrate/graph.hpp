@@ -31,6 +31,9 @@ class Graph {
   /// circle. `known` may be null.
   explicit Graph(const std::vector<ModuleModels>& modules, KnownFiles* known = nullptr);
 
+  /// With more of them, which no file here has.
+  Graph with(std::vector<Migration> more) const;
+
   /// Each after all that it depends on; otherwise by module and name.
   const std::vector<Migration>& migrations() const noexcept { return migrations_; }
 
@@ -56,6 +59,7 @@ class Graph {
   std::vector<MigrationId> with_dependents(const std::vector<MigrationId>& ids) const;
 
  private:
+  void arrange();
   void index();
   void sort();
 

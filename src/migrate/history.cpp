@@ -9,8 +9,10 @@ using db::Dialect;
 
 namespace {
 
+constexpr auto* table = "mpf_migration";
 constexpr auto* progress_table = "mpf_migration_progress";
-/// It had fewer columns once.
+/// They had fewer columns once.
+constexpr std::int64_t first_columns = 4;
 constexpr std::int64_t first_progress_columns = 6;
 
 /// "?" as the dialect writes it.
@@ -57,17 +59,29 @@ std::int64_t History::columns_of(const char* table) {
 
 History::Records History::read() {
   Records records;
-  if (columns_of("mpf_migration") == 0) return records;
-  database_.execute({"SELECT module, name, checksum, applied_at FROM mpf_migration", {}, Access::read},
+  const auto columns = columns_of(table);
+  if (columns == 0) return records;
+  const bool whole = columns > first_columns;
+  database_.execute({std::string("SELECT module, name, checksum, applied_at") +
+                         (whole ? ", content IS NOT NULL" : "") + " FROM mpf_migration",
+                     {},
+                     Access::read},
                     [&](const db::Row& row) {
                       const MigrationId id{std::string(row.text(0)), std::string(row.text(1))};
-                      records[id] = {std::string(row.text(2)), row.timestamp(3)};
+                      records[id] = {std::string(row.text(2)), row.timestamp(3), whole && row.boolean(4)};
                     });
   return records;
 }
 
 void History::prepare() {
-  if (columns_of("mpf_migration") > 0) return;
+  const auto columns = columns_of(table);
+  if (columns > first_columns) return;
+  if (columns > 0) {
+    database_.execute_script(std::string("ALTER TABLE mpf_migration ADD COLUMN ") +
+                             (database_.dialect() == Dialect::sqlite ? "" : "IF NOT EXISTS ") +
+                             "content text;");
+    return;
+  }
   const bool sqlite = database_.dialect() == Dialect::sqlite;
   database_.execute_script(std::string("CREATE TABLE IF NOT EXISTS mpf_migration (\n"
                                        "  module text NOT NULL,\n"
@@ -75,7 +89,7 @@ void History::prepare() {
                                        "  checksum text NOT NULL,\n"
                                        "  applied_at ") +
                            (sqlite ? "integer" : "timestamptz") +
-                           " NOT NULL,\n  PRIMARY KEY (module, name)\n)" +
+                           " NOT NULL,\n  content text,\n  PRIMARY KEY (module, name)\n)" +
                            (sqlite ? " STRICT, WITHOUT ROWID;" : ";"));
 }
 
@@ -154,16 +168,37 @@ std::optional<std::string> History::checksum(const MigrationId& id) {
 }
 
 void History::add(const Migration& migration, Timestamp now) {
-  const auto insert = [&](const MigrationId& id, const std::string& checksum) {
+  const auto insert = [&](const MigrationId& id, const std::string& checksum, const db::Param& content) {
     database_.execute(
-        {numbered("INSERT INTO mpf_migration (module, name, checksum, applied_at) VALUES (?, ?, "
-                  "?, ?) ON CONFLICT (module, name) DO NOTHING",
+        {numbered("INSERT INTO mpf_migration (module, name, checksum, applied_at, content) VALUES (?, ?, "
+                  "?, ?, ?) ON CONFLICT (module, name) DO NOTHING",
                   database_.dialect()),
-         {id.module, id.name, checksum, now},
+         {id.module, id.name, checksum, now, content},
          Access::write});
   };
-  insert(migration.id, migration.checksum);
-  for (const auto& id : migration.replaces) insert(id, {});
+  insert(migration.id, migration.checksum, migration.text);
+  for (const auto& id : migration.replaces) insert(id, {}, nullptr);
+}
+
+std::map<MigrationId, std::string> History::texts(std::string_view module) {
+  std::map<MigrationId, std::string> result;
+  if (columns_of(table) <= first_columns) return result;
+  database_.execute(
+      {numbered("SELECT name, content FROM mpf_migration WHERE module = ? AND content IS NOT NULL",
+                database_.dialect()),
+       {std::string(module)},
+       Access::read},
+      [&](const db::Row& row) {
+        result[{std::string(module), std::string(row.text(0))}] = row.text(1);
+      });
+  return result;
+}
+
+void History::set_text(const MigrationId& id, const std::string& text) {
+  database_.execute(
+      {numbered("UPDATE mpf_migration SET content = ? WHERE module = ? AND name = ?", database_.dialect()),
+       {text, id.module, id.name},
+       Access::write});
 }
 
 void History::remove(const MigrationId& id) {

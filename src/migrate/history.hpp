@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <mpf/db/database.hpp>
@@ -18,6 +19,7 @@ class History {
   struct Record {
     std::string checksum;  ///< empty: applied as a part of what it was squashed into
     Timestamp applied_at;
+    bool has_text = false;  ///< the database remembers what the file said
   };
   using Records = std::map<MigrationId, Record>;
 
@@ -26,7 +28,7 @@ class History {
   /// Empty while the table is not there.
   Records read();
 
-  /// Makes the table unless it is there.
+  /// Makes the table unless it is there, with all its columns.
   void prepare();
 
   /// How far a migration of several phases is that has been begun.
@@ -54,8 +56,14 @@ class History {
   void set_progress(const MigrationId& id, const Progress& progress);
   void remove_progress(const MigrationId& id);
 
+  /// What the files of a module said when they were applied, as far as that was recorded.
+  std::map<MigrationId, std::string> texts(std::string_view module);
+  /// After prepare().
+  void set_text(const MigrationId& id, const std::string& text);
+
   std::optional<std::string> checksum(const MigrationId& id);
-  /// Also what was squashed into it, as far as it is not there: releases from before that look for it.
+  /// After prepare(). Also what was squashed into it, as far as it is not there: releases from before that
+  /// look for it.
   void add(const Migration& migration, Timestamp now);
   void remove(const MigrationId& id);
   /// Also what was squashed into it.

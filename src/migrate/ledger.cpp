@@ -1,6 +1,7 @@
 #include "migrate/ledger.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "migrate/executor.hpp"
 #include "migrate/pending.hpp"
@@ -36,7 +37,24 @@ std::vector<MigrationId> Ledger::newer(const Graph& graph) {
 
 bool Ledger::is_behind(const Graph& graph) {
   auto records = History(database_).read();
-  return !adopt_squashed(graph, records).empty();
+  const bool lacks_texts = !without_text(graph, records).empty();
+  return lacks_texts || !adopt_squashed(graph, records).empty();
+}
+
+/// Those that an earlier release has applied, or one from before texts were recorded. Beside a newer release
+/// nothing is changed.
+std::vector<const Migration*> Ledger::without_text(const Graph& graph,
+                                                   const History::Records& records) const {
+  std::vector<const Migration*> result;
+  for (const auto& [id, record] : records) {
+    if (record.has_text || record.checksum.empty()) continue;
+    const auto* migration = graph.find(id);
+    if (migration && migration->id == id && migration->checksum == record.checksum) {
+      result.push_back(migration);
+    }
+  }
+  if (!result.empty() && !newer_records(graph, records, modules_).empty()) result.clear();
+  return result;
 }
 
 void Ledger::check_files(const Graph& graph, const History::Records& records, Newer newer) const {
@@ -45,11 +63,15 @@ void Ledger::check_files(const Graph& graph, const History::Records& records, Ne
   check_branches(graph);
 }
 
-void Ledger::record_squashed(const Graph& graph, const ApplyOptions& options) {
+void Ledger::catch_up(const Graph& graph, const ApplyOptions& options) {
   in_transaction(database_, {.lock_wait = options.lock_wait, .lock_timeout = options.lock_timeout}, [&] {
     History history(database_);
     auto records = history.read();
-    for (const auto* squashed : adopt_squashed(graph, records)) history.add(*squashed, clock_.now());
+    const auto without = without_text(graph, records);
+    const auto squashed = adopt_squashed(graph, records);
+    if (!without.empty() || !squashed.empty()) history.prepare();
+    for (const auto* each : without) history.set_text(each->id, each->text);
+    for (const auto* each : squashed) history.add(*each, clock_.now());
   });
 }
 
@@ -125,6 +147,30 @@ std::size_t Ledger::forget(std::string_view module) {
   return count;
 }
 
+bool Ledger::is_gone(std::string_view module) {
+  const auto records = History(database_).read();
+  return !is_known(module) &&
+         std::ranges::any_of(records, [&](const auto& each) { return each.first.module == module; });
+}
+
+std::vector<std::string> Ledger::gone() {
+  std::map<std::string, bool> remembered;  // by module
+  for (const auto& [id, record] : History(database_).read()) {
+    if (is_known(id.module)) continue;
+    const bool has_text = record.has_text || record.checksum.empty();
+    const auto found = remembered.emplace(id.module, true).first;
+    found->second = found->second && has_text;
+  }
+  std::vector<std::string> result;
+  for (const auto& [module, known] : remembered) {
+    result.push_back("module '" + module + "' is no longer part of the application: " +
+                     (known ? "`migrate rollback " + module + "` takes its tables away, "
+                            : "its tables are to be taken away by hand, ") +
+                     "`migrate forget " + module + "` " + (known ? "only " : "") + "its history");
+  }
+  return result;
+}
+
 /// While nobody migrates.
 void Ledger::change(const std::function<void(History&)>& change) {
   const auto wait = ApplyOptions().lock_wait;
@@ -144,6 +190,13 @@ bool Ledger::is_known(std::string_view module) const {
 
 std::string explain(const Graph& graph, const MigrationId& id, const History::Progress& progress) {
   const auto name = id.module + " " + id.name;
+  if (!graph.find(id) && progress.backward) {
+    return id.to_string() +
+           " is half undone, and its file is not here: go on with the release that has it; or, if its module "
+           "is "
+           "no longer part of the application, by `migrate rollback " +
+           id.module + "`";
+  }
   if (!graph.find(id)) {
     return id.to_string() +
            " was begun by a release whose file of it is not here: go on with that release, or forget it by "

@@ -28,16 +28,22 @@ class Ledger {
   History::Begun begun() { return History(database_).read_progress(); }
   /// What a newer release has applied.
   std::vector<MigrationId> newer(const Graph& graph);
-  /// Whether history has ones that were squashed since.
+  /// Whether history has ones that were squashed since, or lacks texts of files that are here.
   bool is_behind(const Graph& graph);
-  /// From now on the squashed one is what history has.
-  void record_squashed(const Graph& graph, const ApplyOptions& options);
+  /// From now on the squashed one is what history has, and it has the texts.
+  void catch_up(const Graph& graph, const ApplyOptions& options);
 
   std::vector<MigrationStatus> statuses(const Graph& graph);
   void fake(const Graph& graph, const MigrationId& id, bool applied);
   std::size_t forget(std::string_view module);
 
+  /// Whether migrations of the module are applied or begun, and it is no part of the application any more.
+  bool is_gone(std::string_view module);
+  /// What may be done about each of those modules, for people.
+  std::vector<std::string> gone();
+
  private:
+  std::vector<const Migration*> without_text(const Graph& graph, const History::Records& records) const;
   void check_files(const Graph& graph, const History::Records& records, Newer newer) const;
   void change(const std::function<void(History&)>& change);
   bool is_known(std::string_view module) const;

@@ -14,6 +14,7 @@ struct LocatedOperation {
   Operation operation;
   int line = 0;             ///< in the file, from 1
   std::string reason = {};  ///< why it is done although it is unsafe; or empty
+  std::string source = {};  ///< where that is not the migration's
 };
 
 /// A migration file.
@@ -25,8 +26,12 @@ struct Migration {
   bool border = false;                ///< waits until no older release runs any more
   std::vector<LocatedOperation> operations;
   std::string source;    ///< for messages: path of the file, or module and file name
-  std::string checksum;  ///< SHA-256 of the file, line ends apart
+  std::string text;      ///< of the file, with "\n" at the ends of lines
+  std::string checksum;  ///< SHA-256 of that
 };
+
+/// "…/0002_summary.yaml:7"
+std::string place_of(const Migration& migration, const LocatedOperation& operation);
 
 /// Throws Error(configuration) "source:line: what; remedy".
 [[noreturn]] void fail_at(std::string_view source, int line, const std::string& message);

@@ -8,17 +8,19 @@
 #include <mpf/fiber/fiber.hpp>
 
 #include "migrate/catalog.hpp"
+#include "migrate/declared.hpp"
 #include "migrate/diff.hpp"
 #include "migrate/executor.hpp"
 #include "migrate/graph.hpp"
 #include "migrate/ledger.hpp"
 #include "migrate/lint.hpp"
+#include "migrate/losses.hpp"
 #include "migrate/pending.hpp"
 #include "migrate/prepared.hpp"
+#include "migrate/removal.hpp"
 #include "migrate/runner.hpp"
 #include "migrate/source_files.hpp"
 #include "migrate/sum.hpp"
-#include "orm/ddl.hpp"
 
 namespace mpf::migrate {
 namespace {
@@ -47,20 +49,7 @@ class Migrator::Impl {
  public:
   Impl(db::Database* database, std::vector<ModuleModels> modules, const Clock& clock)
       : database_(database), modules_(std::move(modules)), clock_(clock) {
-    std::set<std::string> names;
-    std::set<std::string> tables;
-    for (const auto& module : modules_) {
-      if (!names.insert(module.module).second) {
-        fail(ErrorKind::configuration, "the module '" + module.module + "' brings its migrations twice");
-      }
-      for (const auto& table : module.tables) {
-        if (!tables.insert(table.name).second) {
-          fail(ErrorKind::configuration, "the table '" + table.name +
-                                             "' is declared twice, the second time by module '" +
-                                             module.module + "'");
-        }
-      }
-    }
+    check_declared_once(modules_);
   }
 
   std::vector<MadeMigration> make(const MakeOptions& options) {
@@ -128,7 +117,7 @@ class Migrator::Impl {
     }
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
-      own.record_squashed(graph, options);
+      own.catch_up(graph, options);
       const auto now = own.records(graph);
       const auto work = prepare_all(graph, now, find(options, graph, now).due);
       result = Runner(database(), modules_, clock_, options).run(work);
@@ -139,11 +128,15 @@ class Migrator::Impl {
   std::vector<PlannedMigration> rollback_plan(std::string_view module, std::string_view name) {
     const auto& graph = load();
     std::vector<PlannedMigration> result;
+    if (ledger().is_gone(module)) {
+      auto removal = remove(graph, module, name);
+      result.push_back(to_rollback_plan(database(), removal.work));
+      result.back().together = std::move(removal.undone);
+      result.back().stays = std::move(removal.stays);
+      return result;
+    }
     for (const auto& each : prepare_rollback(graph, module, name)) {
-      result.push_back(to_plan(each));
-      for (const auto& [operation, line, reason] : each.operations) {
-        if (loses_rows(operation)) result.back().lost.push_back(describe(operation));
-      }
+      result.push_back(to_rollback_plan(database(), each));
     }
     return result;
   }
@@ -153,7 +146,15 @@ class Migrator::Impl {
     const auto& graph = load();
     std::vector<MigrationId> result;
     with_migration_lock(database(), options.lock_wait, [&] {
-      ledger().record_squashed(graph, options);
+      ledger().catch_up(graph, options);
+      if (ledger().is_gone(module)) {
+        std::vector<Prepared> work;
+        auto removal = remove(graph, module, name);
+        work.push_back(std::move(removal.work));
+        if (!Runner(database(), modules_, clock_, options).run(work).empty())
+          result = std::move(removal.undone);
+        return;
+      }
       const auto work = prepare_rollback(graph, module, name);
       result = Runner(database(), modules_, clock_, options).run(work);
     });
@@ -162,6 +163,7 @@ class Migrator::Impl {
 
   std::vector<MigrationStatus> show() { return ledger().statuses(load()); }
   void fake(const MigrationId& id, bool applied) { ledger().fake(load(), id, applied); }
+  std::vector<std::string> gone() { return ledger().gone(); }
   std::size_t forget(std::string_view module) { return ledger().forget(module); }
 
   std::string sql(const MigrationId& id, db::Dialect dialect, bool backward) {
@@ -228,6 +230,7 @@ class Migrator::Impl {
     } catch (const Error& e) {
       say(e);
     }
+    report.gone = ledger().gone();
     const auto begun = ledger().begun();
     for (const auto& [id, progress] : begun) report.files.push_back(explain(graph, id, progress));
     const auto pending = find({}, graph, records);
@@ -302,6 +305,17 @@ class Migrator::Impl {
     return prepare_undoing(graph, records, begun, chosen, modules_, database().dialect());
   }
 
+  /// All of a module that is no longer part of the application.
+  Removal remove(const Graph& graph, std::string_view module, std::string_view name) {
+    if (!name.empty()) {
+      fail(ErrorKind::invalid, "module '" + std::string(module) +
+                                   "' is no longer part of the application: all of it is undone; leave the "
+                                   "name of the migration out");
+    }
+    ledger().records_to_undo(graph);
+    return prepare_removal(database(), graph, modules_, std::string(module));
+  }
+
   /// Whether each that is recorded has a file, but for modules that are no part of the application any more.
   bool knows_all(const Graph& graph, const History::Records& records) const {
     return std::ranges::all_of(records, [&](const auto& record) {
@@ -325,29 +339,6 @@ class Migrator::Impl {
           between, [&](const std::string& table) { return line.starts_with("table " + table + " "); });
     });
     return differences;
-  }
-
-  /// Whether there is anything in what it drops.
-  bool loses_rows(const Operation& operation) const {
-    std::string query;
-    if (const auto* table = std::get_if<DropTable>(&operation)) {
-      query = "SELECT EXISTS (SELECT 1 FROM " + orm::ddl::quote(table->table) + ")";
-    } else if (const auto* column = std::get_if<DropColumn>(&operation)) {
-      query = "SELECT EXISTS (SELECT 1 FROM " + orm::ddl::quote(column->table) + " WHERE " +
-              orm::ddl::quote(column->column) + " IS NOT NULL)";
-    } else {
-      return false;
-    }
-    bool found = false;
-    try {
-      in_transaction(database(), {.lock_wait = std::chrono::seconds(1)}, [&] {
-        database().execute({query, {}, db::Access::read},
-                           [&](const db::Row& row) { found = row.boolean(0); });
-      });
-    } catch (const Error&) {
-      return true;  // it has another name now, or nobody could look in time
-    }
-    return found;
   }
 
   db::Database* const database_;
@@ -387,6 +378,7 @@ MadeMigration Migrator::squash(std::string_view module, std::string_view from, s
 }
 std::vector<std::filesystem::path> Migrator::sum(std::string_view module) { return impl_->sum(module); }
 std::vector<std::filesystem::path> Migrator::merge() { return impl_->merge(); }
+std::vector<std::string> Migrator::gone() { return impl_->gone(); }
 std::size_t Migrator::forget(std::string_view module) { return impl_->forget(module); }
 
 }  // namespace mpf::migrate

@@ -35,11 +35,11 @@ Prepared prepare(const Migration& migration, std::vector<LocatedOperation> opera
   try {
     script = render(plain, state, migration.id.module, dialect, backward ? Fill::zero : Fill::refuse);
   } catch (const RenderError& e) {
-    const auto& [operation, line, reason] = operations[e.operation()];
-    const auto message = "cannot " + describe(operation) + ": " + e.what();
-    if (!backward) fail_at(migration.source, line, message);
-    fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + migration.source + ":" +
-                                  std::to_string(line) + ": " + message);
+    const auto& located = operations[e.operation()];
+    const auto message =
+        place_of(migration, located) + ": cannot " + describe(located.operation) + ": " + e.what();
+    if (!backward) fail(ErrorKind::configuration, message);
+    fail(ErrorKind::conflict, migration.id.to_string() + " cannot be undone: " + message);
   }
   auto hash = takes_several(script) ? hash_of(script) : std::string();
   return {&migration, backward, std::move(operations), std::move(script), std::move(hash)};

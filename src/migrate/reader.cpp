@@ -1,6 +1,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <mpf/base/hash.hpp>
 #include <mpf/base/text.hpp>
@@ -60,6 +61,11 @@ void fail_at(std::string_view source, int line, const std::string& message) {
   fail(ErrorKind::configuration, std::string(source) + ":" + std::to_string(line) + ": " + message);
 }
 
+std::string place_of(const Migration& migration, const LocatedOperation& operation) {
+  const auto& source = operation.source.empty() ? migration.source : operation.source;
+  return source + ":" + std::to_string(operation.line);
+}
+
 Migration parse_migration(std::string_view text, const std::string& source) {
   if (!is_valid_utf8(text)) fail_at(source, 1, "the file is not UTF-8");
   try {
@@ -74,6 +80,7 @@ Migration parse_migration(std::string_view text, const std::string& source) {
     std::string unix_text(text.starts_with(mark) ? text.substr(mark.size()) : text);
     std::erase(unix_text, '\r');
     result.checksum = sha256(unix_text);
+    result.text = std::move(unix_text);
     return result;
   } catch (const YAML::Exception& e) {
     fail_at(source, e.mark.line + 1, "malformed YAML: " + e.msg);

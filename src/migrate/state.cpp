@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <mpf/base/text.hpp>
+
 #include "migrate/state_rules.hpp"
 
 namespace mpf::migrate {
@@ -12,6 +14,18 @@ const orm::Column* find_column(const orm::Table& table, const std::string& name)
 
 const orm::Index* find_index(const orm::Table& table, const std::string& name) {
   const auto found = std::ranges::find(table.indexes, name, &orm::Index::name);
+  return found == table.indexes.end() ? nullptr : &*found;
+}
+
+const orm::Column* find_similar_column(const orm::Table& table, const std::string& name) {
+  const auto found =
+      std::ranges::find_if(table.columns, [&](const orm::Column& each) { return iequals(each.name, name); });
+  return found == table.columns.end() ? nullptr : &*found;
+}
+
+const orm::Index* find_similar_index(const orm::Table& table, const std::string& name) {
+  const auto found =
+      std::ranges::find_if(table.indexes, [&](const orm::Index& each) { return iequals(each.name, name); });
   return found == table.indexes.end() ? nullptr : &*found;
 }
 
@@ -72,6 +86,21 @@ std::vector<orm::Column>::iterator column_at(orm::Table& table, const std::strin
 
 orm::Table& State::change(const std::string& table) {
   return const_cast<orm::Table&>(entry(table).table);  // NOLINT: ours, and not const
+}
+
+void State::check_free(const std::string& table, const std::string& besides) const {
+  for (const auto& [name, entry] : tables_) {
+    if (name != besides && iequals(name, table)) throw StateError("there is a table " + taken(name, table));
+  }
+}
+
+void State::check_index_free(const std::string& index, const std::string& besides) const {
+  for (const auto& [name, entry] : tables_) {
+    const auto* found = find_similar_index(entry.table, index);
+    if (found && found->name != besides) {
+      throw StateError("on table '" + name + "' there is an index " + taken(found->name, index));
+    }
+  }
 }
 
 std::vector<std::string> State::referrers(const std::string& table) const {
@@ -205,11 +234,11 @@ void State::secure(const AlterRowSecurity& op) {
 
 void State::create(const CreateTable& op, const std::string& module) {
   auto table = normalized(op.table);
-  if (find(table.name)) throw StateError("there is a table '" + table.name + "' already");
+  check_free(table.name);
   if (table.columns.empty()) throw StateError("table '" + table.name + "' has no columns");
   for (const auto& column : table.columns) {
-    if (std::ranges::count(table.columns, column.name, &orm::Column::name) > 1) {
-      throw StateError("table '" + table.name + "' has the column '" + column.name + "' twice");
+    if (const auto* first = find_similar_column(table, column.name); first != &column) {
+      throw StateError("table '" + table.name + "' has a column " + taken(first->name, column.name));
     }
     check_column(table, column);
     check_references(table, column);
@@ -228,9 +257,10 @@ void State::create(const CreateTable& op, const std::string& module) {
   }
   for (const auto& index : table.indexes) {
     check_index(table, index);
-    if (std::ranges::count(table.indexes, index.name, &orm::Index::name) > 1) {
-      throw StateError("table '" + table.name + "' has the index '" + index.name + "' twice");
+    if (const auto* first = find_similar_index(table, index.name); first != &index) {
+      throw StateError("table '" + table.name + "' has an index " + taken(first->name, index.name));
     }
+    check_index_free(index.name);
   }
   if (!table.tenant_column.empty()) column_at(table, table.tenant_column);
   check_security(table, table.row_security);
@@ -259,7 +289,7 @@ void State::drop(const DropTable& op) {
 void State::rename(const RenameTable& op) {
   check_no_twin(op.from);
   check_not_filled(op.from);
-  if (find(op.to)) throw StateError("there is a table '" + op.to + "' already");
+  check_free(op.to, op.from);
   auto node = tables_.extract(op.from);
   node.key() = op.to;
   node.mapped().table.name = op.to;
@@ -275,11 +305,7 @@ void State::rename(const RenameTable& op) {
 
 void State::create(const CreateIndex& op) {
   auto& table = change(op.table);
-  for (const auto& [name, entry] : tables_) {
-    if (find_index(entry.table, op.index.name)) {
-      throw StateError("there is an index '" + op.index.name + "' already, on table '" + name + "'");
-    }
-  }
+  check_index_free(op.index.name);
   check_index(table, op.index);
   table.indexes.push_back(op.index);
   std::ranges::sort(table.indexes, {}, &orm::Index::name);
@@ -298,10 +324,7 @@ void State::drop(const DropIndex& op) {
 void State::rename(const RenameIndex& op) {
   const auto* found = find_index(table(op.table), op.from);
   if (!found) throw StateError("table '" + op.table + "' has no index '" + op.from + "'");
-  for (const auto& [name, entry] : tables_) {
-    if (!find_index(entry.table, op.to)) continue;
-    throw StateError("there is an index '" + op.to + "' already, on table '" + name + "'");
-  }
+  check_index_free(op.to, op.from);
   auto& indexes = change(op.table).indexes;
   std::ranges::find(indexes, op.from, &orm::Index::name)->name = op.to;
   std::ranges::sort(indexes, {}, &orm::Index::name);

@@ -51,6 +51,8 @@ class State {
 
  private:
   orm::Table& change(const std::string& table);
+  void check_free(const std::string& table, const std::string& besides = {}) const;
+  void check_index_free(const std::string& index, const std::string& besides = {}) const;
   void check_references(const orm::Table& table, const orm::Column& column) const;
   void check_not_needed(const std::string& table, const orm::Index& index) const;
   void check_security(const orm::Table& table, const std::optional<orm::RowSecurity>& security) const;
@@ -82,6 +84,10 @@ bool equivalent(const State& a, const State& b);
 
 const orm::Column* find_column(const orm::Table& table, const std::string& name);
 const orm::Index* find_index(const orm::Table& table, const std::string& name);
+
+/// Of that name, or of one that SQLite, which ignores case, takes for the same; null where there is none.
+const orm::Column* find_similar_column(const orm::Table& table, const std::string& name);
+const orm::Index* find_similar_index(const orm::Table& table, const std::string& name);
 
 /// The column of that name; StateError where there is none.
 std::vector<orm::Column>::iterator column_at(orm::Table& table, const std::string& name);

@@ -24,8 +24,8 @@ void check_fills(const AlterColumn& op) {
 
 void State::add(const AddColumn& op) {
   auto& table = change(op.table);
-  if (find_column(table, op.column.name)) {
-    throw StateError("table '" + op.table + "' has a column '" + op.column.name + "' already");
+  if (const auto* found = find_similar_column(table, op.column.name)) {
+    throw StateError("table '" + op.table + "' has a column " + taken(found->name, op.column.name));
   }
   if (op.column.primary_key) throw StateError("a primary key cannot be added to a table that exists");
   check_column(table, op.column);
@@ -101,8 +101,8 @@ void State::rename(const RenameColumn& op) {
   const auto column = column_at(table, op.from);
   check_no_twin(op.table, op.from);
   check_not_filled(op.table, op.from);
-  if (find_column(table, op.to)) {
-    throw StateError("table '" + op.table + "' has a column '" + op.to + "' already");
+  if (const auto* found = find_similar_column(table, op.to); found && found->name != op.from) {
+    throw StateError("table '" + op.table + "' has a column " + taken(found->name, op.to));
   }
   column->name = op.to;
   if (table.tenant_column == op.from) table.tenant_column = op.to;

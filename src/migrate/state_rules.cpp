@@ -40,6 +40,12 @@ void rename_in(std::string& sql, const std::string& from, const std::string& to)
 
 }  // namespace
 
+std::string taken(const std::string& known, const std::string& name) {
+  if (known == name) return "'" + name + "' already";
+  return "'" + known + "', from which '" + name +
+         "' differs in case only: SQLite takes both for the same; choose another name";
+}
+
 bool mentions(const orm::SqlText& sql, const std::string& column) {
   bool found = false;
   for (const auto* text : {&sql.sqlite, &sql.postgres}) {

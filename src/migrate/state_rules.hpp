@@ -7,6 +7,9 @@
 /// What a state asks of the parts of a table. All of these throw StateError with what is wrong.
 namespace mpf::migrate {
 
+/// What is said of a name that is taken, or from which a taken one differs in case only.
+std::string taken(const std::string& known, const std::string& name);
+
 /// That the SQL is there for both databases and names, in double quotes, only columns of the table.
 void check_names(const orm::Table& table, const orm::SqlText& sql, const std::string& where);
 

@@ -73,6 +73,10 @@ class Reader {
         shell_.database(production_);
       } else if (verb == "sqlite") {
         shell_.database("data");
+      } else if (verb == "extension") {
+        std::string state;
+        words >> state;
+        shell_.extension(state == "on");
       } else {
         CHECK_MESSAGE(shell_.run(one) == 0, one, ": ", shell_.out, shell_.errors);
       }

@@ -173,6 +173,37 @@ TEST_CASE("a module that is gone leaves a clear state") {
   CHECK_FALSE(shell.says("shop.cart"));
 }
 
+TEST_CASE("the tables of a module that is gone are taken away, once somebody has said so") {
+  MigrateShell shell;
+  const auto address = test::fresh_postgres();
+  shell.database(address);
+  shell.extension(true);
+  shell.make_and_apply();
+  shell.sql(
+      address,
+      "INSERT INTO content_item (title, teaser) VALUES ('a', 'b'); INSERT INTO shop_cart (item_id) VALUES "
+      "(1)");
+  shell.extension(false);
+  const std::string hint =
+      "module 'shop.cart' is no longer part of the application: `migrate rollback shop.cart` takes its "
+      "tables "
+      "away, `migrate forget shop.cart` only its history\n";
+  for (const auto* command : {"portal migrate show", "portal migrate check"}) {
+    CHECK(shell.run(command) == 0);
+    CHECK(shell.says(hint));
+  }
+  CHECK(shell.run("portal migrate rollback shop.cart --dry-run") == 0);
+  CHECK(shell.out ==
+        "undo shop.cart/0001_initial\n  drop table shop_cart\n  loses data: drop table shop_cart\n");
+  CHECK(shell.run("portal migrate rollback shop.cart") == 65);
+  CHECK(shell.complains("rollback deletes what is in use"));
+  CHECK(shell.run("portal migrate rollback shop.cart --yes") == 0);
+  CHECK(shell.says("1 migration rolled back"));
+  CHECK(shell.sql(address, "SELECT to_regclass('shop_cart') IS NULL, count(*) FROM content_item") == "t|1");
+  CHECK(shell.run("portal migrate show") == 0);
+  CHECK_FALSE(shell.says("shop.cart"));
+}
+
 TEST_CASE("check ends with another code for each difference, a killed migration included") {
   MigrateShell shell;
   shell.make_and_apply();

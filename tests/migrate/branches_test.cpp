@@ -38,6 +38,48 @@ const std::string undeclared_call = "  - call: {function: f, irreversible: true}
 
 }  // namespace
 
+TEST_CASE("names of two branches that differ in case only, as SQLite does not, conflict") {
+  const auto column = [](const std::string& name) {
+    return "  - add_column: {table: person, column: {name: " + name + ", type: text, nullable: true}}\n";
+  };
+  const auto table = [](const std::string& name) {
+    return "  - create_table: {table: " + name + ", columns: [{name: id, type: id, primary_key: true}]}\n";
+  };
+  const auto index = [](const std::string& name) {
+    return "  - create_index: {table: person, index: {name: " + name + ", columns: [a]}}\n";
+  };
+  const auto rename = [](const std::string& name) {
+    return "  - rename_column: {table: person, from: a, to: " + name + ", reason: r}\n";
+  };
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {column("Mood"), column("mood")},
+      {table("Team"), table("team")},
+      {index("ByA"), index("bya")},
+      {rename("Mood"), column("mood")},
+  };
+  for (const auto& [ours, theirs] : cases) {
+    CAPTURE(ours);
+    Branches branches;
+    branches.add("0002_ours", ours);
+    branches.add("0003_theirs", theirs);
+    const auto make = test::error_of([&] { Migrator(nullptr, {branches.modules.models("m", {})}).make(); });
+    for (const auto& message : {branches.merge(), make}) {
+      CHECK(test::contains(message, "two branches of module 'm' change the same thing"));
+      CHECK(test::contains(message, "0002_ours.yaml:6)"));
+      CHECK(test::contains(message, "0003_theirs.yaml:6)"));
+    }
+    // One behind the other they do not fit either.
+    branches.modules.write("m", "0003_theirs",
+                           "migration:\n  module: m\n  name: 0003_theirs\n  depends: [m/0002_ours]\n"
+                           "operations:\n" +
+                               theirs);
+    const auto message =
+        test::error_of([&] { Migrator(nullptr, {branches.modules.models("m", {})}).make(); });
+    CHECK(test::contains(message, "0003_theirs.yaml:6: cannot "));
+    CHECK(test::contains(message, "differs in case only: SQLite takes both for the same"));
+  }
+}
+
 TEST_CASE("steps on rows of two branches conflict where one touches what the other does, and only there") {
   struct Case {
     std::string ours;

@@ -1,4 +1,5 @@
 #include "migrate/support.hpp"
+#include "support/postgres.hpp"
 
 #include <doctest/doctest.h>
 
@@ -138,6 +139,53 @@ TEST_CASE("models that no safe migration leads to are refused, all of them toget
                        }),
                        "declared twice"));
   CHECK_FALSE(std::filesystem::exists(modules.folder("n")));
+}
+
+TEST_CASE("names that differ in case only are refused, as SQLite would; a rename to such a one is none") {
+  const test::Modules modules;
+  const auto base = [](const std::string& name) {
+    return test::table(name, {test::id_col(), test::col("a")});
+  };
+  auto columns = base("t");
+  columns.columns.push_back(test::col("A"));
+  auto indexes = base("t");
+  indexes.indexes = {test::index("t", {"a"}), test::index("T", {"a"})};
+  struct Case {
+    std::vector<migrate::ModuleModels> models;
+    const char* message;
+  };
+  const std::vector<Case> cases{
+      {{modules.models("m", {columns})}, "the column 'A' of table 't' differs from 'a' of table 't' in case"},
+      {{modules.models("m", {base("t"), base("T")})},
+       "the table 'T' of module 'm' differs from 't' of module 'm' in case only"},
+      {{modules.models("m", {base("t")}), modules.models("n", {base("T")})},
+       "the table 'T' of module 'n' differs from 't' of module 'm' in case only"},
+      {{modules.models("m", {indexes})}, "the index 'T_a_idx' of table 't' differs from 't_a_idx'"},
+  };
+  for (const auto& each : cases) {
+    ErrorKind kind{};
+    const auto message = test::error_of([&] { Migrator(nullptr, each.models); }, &kind);
+    CHECK(kind == ErrorKind::configuration);
+    CHECK_MESSAGE(test::contains(message, each.message), message);
+  }
+  // Renamed at once: there is no time at which both could be there.
+  for (const auto dialect : test::databases()) {
+    test::run([&] {
+      const test::Modules own;
+      const test::FreshDatabase database(dialect);
+      auto renamed = base("t");
+      Migrator(&*database, {own.models("m", {renamed})}).make();
+      Migrator(&*database, {own.models("m", {renamed})}).apply();
+      renamed.columns[1].name = "A";
+      renamed.columns[1].renamed_from = "a";
+      Migrator migrator(&*database, {own.models("m", {renamed})});
+      const auto made = migrator.make({.name = {}, .dry_run = false, .reason = "a test"});
+      REQUIRE(made.size() == 1);
+      CHECK(made[0].operations == std::vector<std::string>{"rename column t.a to A"});
+      migrator.apply();
+      CHECK(migrator.check().catalog.empty());
+    });
+  }
 }
 
 TEST_CASE("files that contradict each other are refused") {

@@ -99,11 +99,12 @@ struct LintFinding {
   bool refused = true;  ///< apply() on PostgreSQL refuses it; else it is advice
 };
 
-/// Where code, files and database do not agree; all but `held` empty when they do.
+/// Where code, files and database do not agree; all but `held` and `gone` empty when they do.
 struct CheckReport {
   std::vector<std::string> code;       ///< what make() would write
   std::vector<std::string> files;      ///< what apply() would run, or why it would refuse
   std::vector<std::string> held = {};  ///< what waits behind release borders: no difference
+  std::vector<std::string> gone = {};  ///< modules that are no longer part of the application: none either
   std::vector<std::string> catalog;    ///< where the tables are not as the applied migrations left them
 };
 
@@ -118,6 +119,10 @@ struct PlannedMigration {
   bool held = false;    ///< it waits behind a border that apply() does not pass by itself
   /// rollback_plan(): those of the losses whose tables or columns hold something.
   std::vector<std::string> lost = {};
+  /// rollback_plan() of a module that is no longer part of the application: all that is undone at once,
+  /// newest first; and steps on rows that nothing undoes, the files' SQL without a way back and calls.
+  std::vector<MigrationId> together = {};
+  std::vector<std::string> stays = {};
 };
 
 enum class MigrationState : std::uint8_t {
@@ -182,9 +187,9 @@ struct SquashOptions {
 /// Compares, writes and runs migrations. Belongs to one fiber at a time; several processes may apply to one
 /// database at once: one runs each migration, the others wait for it.
 ///
-/// Each migration runs in a transaction of its own that also records it, with the checksum of its file, in
-/// the table mpf_migration: killed at any moment, the database is as it was before or after a migration, and
-/// apply() goes on from there. On PostgreSQL changes of tables that exist already are made in several
+/// Each migration runs in a transaction of its own that also records it, with its file's text and checksum,
+/// in the table mpf_migration: killed at any moment, the database is as it was before or after a migration,
+/// and apply() goes on from there. On PostgreSQL changes of tables that exist already are made in several
 /// steps where one would keep others from working: indexes are built concurrently, rules added first for new
 /// rows and then validated, values filled in batches. Each step is recorded, and apply() goes on with the
 /// next one. What cannot be made safe is refused unless the file gives a reason.
@@ -239,11 +244,19 @@ class Migrator {
   /// beginning of one ("0002"); empty: the module's last applied one. What was begun and not finished counts
   /// as applied; undone is what was done of it. Error(conflict), before anything is run, if one of them
   /// cannot be undone.
+  ///
+  /// A module that is no longer part of the application is undone as a whole, by what the database remembers
+  /// of its files, and without a name: its tables are dropped, and what it changed of others' taken back.
+  /// Error(conflict) where others depend on it, or where the database does not remember all.
   std::vector<MigrationId> rollback(std::string_view module, std::string_view name = {},
                                     const ApplyOptions& options = {});
 
   /// All migrations, of files and history, in the order in which they are applied.
   std::vector<MigrationStatus> show();
+
+  /// Modules that left migrations behind and are no longer part of the application: what may be done about
+  /// each, for people.
+  std::vector<std::string> gone();
 
   /// Records a migration as applied with its file's present checksum, or as not applied, without running
   /// anything: for schemas that were changed by hand, and for files that were edited on purpose. Either way
@@ -277,7 +290,8 @@ class Migrator {
   std::vector<std::filesystem::path> merge();
 
   /// Deletes the history of a module that is no longer part of the application; returns how many migrations
-  /// that were. Its tables stay. Error(conflict) for a module that is still there.
+  /// that were. Its tables stay, and rollback() cannot take them away any more. Error(conflict) for a module
+  /// that is still there.
   std::size_t forget(std::string_view module);
 
  private:
