@@ -178,6 +178,12 @@ std::unique_ptr<migrate::Migrator> Instance::migrator() {
   return std::make_unique<migrate::Migrator>(plain_db_, registrations_.models, *clock_);
 }
 
+migrate::ApplyOptions Instance::migration_options() const {
+  migrate::ApplyOptions options;
+  options.replica_lag = settings<DatabaseSettings>().migration_lag;
+  return options;
+}
+
 void Instance::require_migrations() {
   const auto own = migrator();
   auto pending = own->pending();
@@ -186,7 +192,7 @@ void Instance::require_migrations() {
   }
   if (pending.empty()) return;
   if (settings<ApplicationSettings>().auto_migrate) {
-    for (const auto& id : own->apply()) log::info("applied migration {}", id.to_string());
+    for (const auto& id : own->apply(migration_options())) log::info("applied migration {}", id.to_string());
     pending = own->pending();
     if (pending.empty()) return;
   }

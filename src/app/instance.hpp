@@ -126,6 +126,8 @@ class Instance {
 
   /// On the database if that is open.
   std::unique_ptr<migrate::Migrator> migrator();
+  /// As the settings say.
+  migrate::ApplyOptions migration_options() const;
 
   /// Starts body in a fiber of the application, with its logger; run() also waits for it.
   fiber::Fiber<> spawn(std::function<void()> body, std::string name);

@@ -19,13 +19,13 @@ namespace {
 using migrate::MigrationProgress;
 
 /// Migrations line by line, their steps indented, and a bar for what goes on row by row.
-migrate::ApplyOptions printing(const CommandContext& ctx) {
+migrate::ApplyOptions printing(const Instance& instance, const CommandContext& ctx) {
   struct Bar {
     std::optional<Progress> shown;
     std::string step;
   };
   auto bar = std::make_shared<Bar>();
-  migrate::ApplyOptions options;
+  auto options = instance.migration_options();
   options.progress = [&ctx, bar](const MigrationProgress& progress) {
     if (progress.rows_total > 0) {
       if (std::exchange(bar->step, progress.step) != progress.step) bar->shown.reset();
@@ -87,7 +87,7 @@ std::string name_of(const CommandContext& ctx) {
 }
 
 void apply(Instance& instance, CommandContext& ctx) {
-  auto options = printing(ctx);
+  auto options = printing(instance, ctx);
   options.module = ctx.find("module").value_or("");
   options.name = name_of(ctx);
   if (ctx.flag("until-border") && ctx.flag("past-border")) {
@@ -152,7 +152,7 @@ void rollback(Instance& instance, CommandContext& ctx) {
     for (const auto& step : migration.stays) ctx.print("nothing undoes " + step);
   }
   confirm_losses(ctx, plan);
-  const auto undone = migrator->rollback(module, name, printing(ctx));
+  const auto undone = migrator->rollback(module, name, printing(instance, ctx));
   ctx.print(fmt::format("{} migration{} rolled back", undone.size(), undone.size() == 1 ? "" : "s"));
 }
 

@@ -61,7 +61,7 @@ void run(Instance& instance, task::Context& task, const ApplyMigrations& payload
   const auto use = telemetry::use(instance.logger());
   const auto migrator = instance.migrator();
   leave_to_newer(migrator->show(), payload);
-  migrate::ApplyOptions options;
+  auto options = instance.migration_options();
   options.module = payload.module;
   options.name = payload.name;
   options.borders = borders_of(payload);

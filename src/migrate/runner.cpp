@@ -246,9 +246,13 @@ std::int64_t Runner::last_id(const Batches& batches) {
   return last;
 }
 
-std::optional<std::int64_t> Runner::run_portion(const Prepared& work, const Step& step,
-                                                std::int64_t position) {
-  if (step.kind == Step::Kind::backfill) return run_batch(database_, *step.batches, position);
+std::optional<std::int64_t> Runner::run_portion(const Prepared& work, const Step& step, std::int64_t position,
+                                                const Throttle& throttle) {
+  if (step.kind == Step::Kind::backfill) {
+    auto batches = *step.batches;
+    batches.rows = throttle.rows(batches.rows);
+    return run_batch(database_, batches, position);
+  }
   DataStep data{.database = database_, .position = position};
   const auto next = find_function(modules_, work, step)(data);
   if (data.total > 0) tell(&work, "call " + step.text, data.done, data.total);
@@ -257,6 +261,8 @@ std::optional<std::int64_t> Runner::run_portion(const Prepared& work, const Step
 
 bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t phase, bool last) {
   const auto total = step.batches ? last_id(*step.batches) : 0;
+  const auto what = describe(work.operations[step.operation].operation);
+  Throttle throttle(database_, options_);
   bool ran = false;
   for (bool more = true; more;) {
     const auto begin = fiber::SteadyClock::now();
@@ -270,7 +276,7 @@ bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t ph
       position = under_way ? found->position : DataStep::beginning;
       std::optional<std::int64_t> next;
       run_step(
-          *work.migration, work.operations, [&] { next = run_portion(work, step, position); },
+          *work.migration, work.operations, [&] { next = run_portion(work, step, position, throttle); },
           step.operation);
       ran = true;
       if (!next) return finish_phase(work, phase, last, true);
@@ -279,13 +285,10 @@ bool Runner::run_portions(const Prepared& work, const Step& step, std::size_t ph
       history.set_progress(work.migration->id, progress_of(work, phase, position));
     });
     if (!more) break;
-    if (step.batches) tell(&work, describe(work.operations[step.operation].operation), position, total);
-    // Others get at least as much of the database as the backfill does.
-    const auto took = fiber::SteadyClock::now() - begin;
-    const std::chrono::milliseconds pause = step.batches ? step.batches->pause : std::chrono::milliseconds(0);
-    if (pause.count() > 0 || database_.dialect() == db::Dialect::postgres) {
-      fiber::sleep_for(std::max<fiber::Duration>(pause, took / 4));
-    }
+    if (step.batches) tell(&work, what, position, total);
+    throttle.rest(fiber::SteadyClock::now() - begin,
+                  step.batches ? step.batches->pause : std::chrono::milliseconds(0),
+                  [&](const std::string& replica) { tell(&work, what + " waits for " + replica); });
   }
   return ran;
 }

@@ -6,6 +6,7 @@
 #include "migrate/executor.hpp"
 #include "migrate/history.hpp"
 #include "migrate/prepared.hpp"
+#include "migrate/throttle.hpp"
 
 namespace mpf::migrate {
 
@@ -33,7 +34,8 @@ class Runner {
   void finish_phase(const Prepared& work, std::size_t phase, bool last, bool changes);
   bool run_phase(const Prepared& work, Steps steps, std::size_t phase, bool last);
   bool run_portions(const Prepared& work, const Step& step, std::size_t phase, bool last);
-  std::optional<std::int64_t> run_portion(const Prepared& work, const Step& step, std::int64_t position);
+  std::optional<std::int64_t> run_portion(const Prepared& work, const Step& step, std::int64_t position,
+                                          const Throttle& throttle);
   std::int64_t last_id(const Batches& batches);
   void tell(const Prepared* work, std::string step = {}, std::int64_t rows = 0, std::int64_t total = 0);
   void tell_long(const Prepared& work, const Step& step, const LongWork& now);

@@ -105,6 +105,7 @@ struct DatabaseSettings {
   std::vector<Secret> replicas;
   std::chrono::milliseconds replica_lag{2'000};
   std::chrono::milliseconds replica_timeout{3'000};
+  std::chrono::milliseconds migration_lag{10'000};
 
   static constexpr auto describe() {
     using config::help;
@@ -138,6 +139,8 @@ struct DatabaseSettings {
         field<&DatabaseSettings::replica_timeout>(
             help("PostgreSQL: a replica that gives no answer for so long is taken for gone"),
             config::min(std::chrono::milliseconds(1))),
+        field<&DatabaseSettings::migration_lag>(
+            help("PostgreSQL: migrations stop changing rows while a replica is further behind; 0: never")),
         field<&DatabaseSettings::file>(
             help("SQLite file; default: <application name>.db in the data folder")),
         field<&DatabaseSettings::busy_timeout>(help("wait for another process that writes")),

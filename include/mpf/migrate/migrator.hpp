@@ -172,6 +172,11 @@ struct ApplyOptions {
   /// PostgreSQL: how long one change may wait for the lock on its table, while others queue up behind it. It
   /// is given up then and tried again after a pause that grows, until lock_wait is over.
   std::chrono::milliseconds lock_timeout{500};
+  /// PostgreSQL: between two portions of rows, waits as long as a replica that follows the server replays
+  /// what is older than this, or has more bytes to replay. Zero: does not look. Needs a role that may see it,
+  /// such as a member of pg_monitor.
+  std::chrono::milliseconds replica_lag = std::chrono::seconds(10);
+  std::int64_t replica_bytes = std::int64_t{64} * 1024 * 1024;
   Borders borders = Borders::by_database;
   /// Only this module and what it needs; and of it only up to that migration (or the beginning of its name).
   std::string module = {};
