@@ -6,9 +6,9 @@
 #include <stdexcept>
 
 #include "app/instance.hpp"
-#include "benchmarks/measure.hpp"
 #include "content/collection/module.hpp"
 #include "content/item/module.hpp"
+#include "support/process.hpp"
 
 namespace mpf::bench {
 
@@ -68,10 +68,11 @@ VACUUM ANALYZE content_file, content_item;
 }
 
 void ServedPortal::serve() {
-  process_ = start({"serve"}, "serve");
-  if (!process_->wait_for_output("serves on", std::chrono::seconds(60))) {
-    throw std::runtime_error("the portal does not serve: " + process_->output());
-  }
+  // Ends with this process, whatever that dies of.
+  std::vector<std::string> command{"/bin/sh", "-c", "exec \"$@\" >/dev/null", "sh", "/usr/bin/env"};
+  for (const auto& [name, value] : environment_) command.push_back(name + "=" + value);
+  command.insert(command.end(), {PORTAL_BINARY, "serve"});
+  process_ = std::make_unique<Child>(command, port_, (folder_ / "log").string());
 }
 
 void ServedPortal::import_page(const std::string& title) {
@@ -81,17 +82,12 @@ void ServedPortal::import_page(const std::string& title) {
   run({"import", "globex", pages.string(), "--visibility", "everyone"});
 }
 
-std::unique_ptr<test::Process> ServedPortal::start(const std::vector<std::string>& arguments,
-                                                   const std::string& output) {
+void ServedPortal::run(const std::vector<std::string>& arguments) {
   std::vector<std::string> command{PORTAL_BINARY};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return std::make_unique<test::Process>(command, environment_, folder_ / output);
-}
-
-void ServedPortal::run(const std::vector<std::string>& arguments) {
-  const auto process = start(arguments, "output");
-  if (process->wait(std::chrono::minutes(2)) != 0) {
-    throw std::runtime_error("portal " + arguments.front() + ": " + process->output());
+  test::Process process(command, environment_, folder_ / "output");
+  if (process.wait(std::chrono::minutes(2)) != 0) {
+    throw std::runtime_error("portal " + arguments.front() + ": " + process.output());
   }
 }
 

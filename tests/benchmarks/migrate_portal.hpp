@@ -11,8 +11,8 @@
 #include <mpf/migrate/migrator.hpp>
 #include <mpf/orm/schema.hpp>
 
+#include "benchmarks/measure.hpp"
 #include "support/postgres.hpp"
-#include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
 /// A portal in production, and the release that comes after it.
@@ -36,7 +36,6 @@ class ServedPortal {
   void import_page(const std::string& title);
 
  private:
-  std::unique_ptr<test::Process> start(const std::vector<std::string>& arguments, const std::string& output);
   void run(const std::vector<std::string>& arguments);
 
   test::TempDir folder_;
@@ -45,7 +44,7 @@ class ServedPortal {
   std::string url_;
   std::uint16_t port_;
   std::map<std::string, std::string> environment_;
-  std::unique_ptr<test::Process> process_;
+  std::unique_ptr<Child> process_;
 };
 
 /// What the next releases of the portal change: its models, with another table of items, whose migrations are
