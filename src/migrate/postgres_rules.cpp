@@ -93,7 +93,9 @@ void PostgresRenderer::forbid_null(const std::string& table, const std::string& 
   next_phase();
   sql(alter(table) + "VALIDATE CONSTRAINT " + check);
   next_phase();
-  sql(alter(table) + "ALTER COLUMN " + name + " SET NOT NULL, DROP CONSTRAINT " + check);
+  // In one statement the check would be gone before the rule is made, and all rows looked at under the lock.
+  sql(alter(table) + "ALTER COLUMN " + name + " SET NOT NULL");
+  sql(alter(table) + "DROP CONSTRAINT " + check);
   next_phase();
 }
 

@@ -238,6 +238,23 @@ TEST_CASE("rows are filled before null is forbidden, so that nobody's update fai
   });
 }
 
+TEST_CASE("a column becomes not null without a look at the rows under the lock") {
+  test::Postgres server("log_min_messages = debug1");
+  test::run([&] {
+    const Changes changes;
+    changes.make();
+    const auto database = db::open_postgres(server.fresh());
+    changes.prepare(*database);
+    changes.migrator(*database).apply();
+  });
+  const auto log = read_file(server.folder() / "log");
+  for (const std::string column : {"nick", "token"}) {
+    CAPTURE(column);
+    CHECK(test::contains(log, "existing constraints on column \"person." + column +
+                                  "\" are sufficient to prove that it does not contain nulls"));
+  }
+}
+
 TEST_CASE("a change waits for the lock of its table in turns, and gives up in the end") {
   test::run([] {
     const test::Modules modules;
