@@ -9,7 +9,7 @@ using db::Dialect;
 
 namespace {
 
-constexpr auto* table = "mpf_migration";
+constexpr auto* history_table = "mpf_migration";
 constexpr auto* progress_table = "mpf_migration_progress";
 /// They had fewer columns once.
 constexpr std::int64_t first_columns = 4;
@@ -59,7 +59,7 @@ std::int64_t History::columns_of(const char* table) {
 
 History::Records History::read() {
   Records records;
-  const auto columns = columns_of(table);
+  const auto columns = columns_of(history_table);
   if (columns == 0) return records;
   const bool whole = columns > first_columns;
   database_.execute({std::string("SELECT module, name, checksum, applied_at") +
@@ -74,7 +74,7 @@ History::Records History::read() {
 }
 
 void History::prepare() {
-  const auto columns = columns_of(table);
+  const auto columns = columns_of(history_table);
   if (columns > first_columns) return;
   if (columns > 0) {
     database_.execute_script(std::string("ALTER TABLE mpf_migration ADD COLUMN ") +
@@ -182,7 +182,7 @@ void History::add(const Migration& migration, Timestamp now) {
 
 std::map<MigrationId, std::string> History::texts(std::string_view module) {
   std::map<MigrationId, std::string> result;
-  if (columns_of(table) <= first_columns) return result;
+  if (columns_of(history_table) <= first_columns) return result;
   database_.execute(
       {numbered("SELECT name, content FROM mpf_migration WHERE module = ? AND content IS NOT NULL",
                 database_.dialect()),
