@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <mpf/fiber/fiber.hpp>
@@ -35,6 +37,20 @@ bool is_outside(std::span<const Step> steps) {
 }
 bool has_portions(std::span<const Step> steps) {
   return !steps.empty() && (steps[0].kind == Step::Kind::backfill || steps[0].kind == Step::Kind::call);
+}
+/// The tables that these steps change or refer to, in an order that is always the same, each with a step.
+std::map<std::string, const Step*> changed_tables(const Prepared& work, std::span<const Step> steps) {
+  std::map<std::string, const Step*> tables;
+  for (const auto& step : steps) {
+    const auto add = [&](const auto& operation) {
+      if constexpr (requires { std::string(operation.table); }) tables.emplace(operation.table, &step);
+      if constexpr (requires { operation.column.references; }) {
+        if (operation.column.references) tables.emplace(operation.column.references->table, &step);
+      }
+    };
+    std::visit(add, static_cast<const Operation::variant&>(work.operations[step.operation].operation));
+  }
+  return tables;
 }
 /// One that only looks need not be recorded: a migration that is refused has not begun.
 bool only_looks(std::span<const Step> steps) {
@@ -200,6 +216,21 @@ void Runner::finish_phase(const Prepared& work, std::size_t phase, bool last, bo
   }
 }
 
+void Runner::keep_maintenance_out(const Prepared& work, Steps steps) {
+  if (database_.dialect() != db::Dialect::postgres) return;
+  const auto watching = watch(work);
+  for (const auto& [table, step] : changed_tables(work, steps)) {
+    run_step(
+        *work.migration, work.operations,
+        [&, table = table, step = step] {
+          migrate::keep_maintenance_out(database_, table,
+                                        {options_.lock_wait, options_.lock_timeout, watching.first_look},
+                                        [&](const LongWork& now) { watching.tell(*step, now); });
+        },
+        step->operation);
+  }
+}
+
 bool Runner::run_phase(const Prepared& work, Steps steps, std::size_t phase, bool last) {
   if (is_outside(steps)) {
     bool due = false;
@@ -215,6 +246,7 @@ bool Runner::run_phase(const Prepared& work, Steps steps, std::size_t phase, boo
     in_transaction(database_, settings(work.script), [&] {
       ran = is_due(work, phase);
       if (!ran) return;
+      if (!only_looks(steps)) keep_maintenance_out(work, steps);
       run_steps(database_, *work.migration, work.operations, work.script, steps, watch(work), extras_);
       finish_phase(work, phase, last, !only_looks(steps));
     });

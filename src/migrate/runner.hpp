@@ -32,6 +32,7 @@ class Runner {
   static History::Progress progress_of(const Prepared& work, std::size_t phase,
                                        std::int64_t position = DataStep::beginning);
   void finish_phase(const Prepared& work, std::size_t phase, bool last, bool changes);
+  void keep_maintenance_out(const Prepared& work, Steps steps);
   bool run_phase(const Prepared& work, Steps steps, std::size_t phase, bool last);
   bool run_portions(const Prepared& work, const Step& step, std::size_t phase, bool last);
   std::optional<std::int64_t> run_portion(const Prepared& work, const Step& step, std::int64_t position,

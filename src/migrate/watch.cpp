@@ -4,6 +4,8 @@
 
 #include <mpf/fiber/fiber.hpp>
 
+#include "orm/ddl.hpp"
+
 namespace mpf::migrate {
 namespace {
 
@@ -55,6 +57,22 @@ void watched(db::Database& database, const std::string& statement, std::chrono::
       },
       {.name = "migrate progress"});
   work();
+}
+
+void keep_maintenance_out(db::Database& database, const std::string& table, const Maintenance& limits,
+                          const std::function<void(const LongWork&)>& tell) {
+  const auto name = orm::ddl::quote(table);
+  bool there = false;
+  database.execute({"SELECT to_regclass($1) IS NOT NULL", {name}, db::Access::read},
+                   [&](const db::Row& row) { there = row.boolean(0); });
+  if (!there) return;
+  const auto limit = [&](std::chrono::milliseconds time) {
+    database.execute_script("SET LOCAL lock_timeout = " + std::to_string(time.count()));
+  };
+  limit(limits.wait);
+  const auto statement = "LOCK TABLE " + name + " IN SHARE UPDATE EXCLUSIVE MODE";
+  watched(database, statement, limits.first_look, tell, [&] { database.execute_script(statement); });
+  limit(limits.lock_timeout);
 }
 
 }  // namespace mpf::migrate

@@ -24,4 +24,16 @@ struct LongWork {
 void watched(db::Database& database, const std::string& statement, std::chrono::milliseconds first_look,
              const std::function<void(const LongWork&)>& tell, const std::function<void()>& work);
 
+/// In the open transaction on PostgreSQL: waits until nobody vacuums or analyzes the table, and keeps it so
+/// until the transaction ends. Others read and write meanwhile, who would queue up behind a statement that
+/// changes the table and waits for the same. An autovacuum gives way after the server's deadlock_timeout,
+/// which is longer than such a statement may wait. Then nothing waits for longer than `lock_timeout` again.
+struct Maintenance {
+  std::chrono::milliseconds wait;
+  std::chrono::milliseconds lock_timeout;
+  std::chrono::milliseconds first_look;
+};
+void keep_maintenance_out(db::Database& database, const std::string& table, const Maintenance& limits,
+                          const std::function<void(const LongWork&)>& tell);
+
 }  // namespace mpf::migrate

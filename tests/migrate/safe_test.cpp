@@ -286,6 +286,37 @@ TEST_CASE("a change waits for the lock of its table in turns, and gives up in th
   });
 }
 
+TEST_CASE("nobody queues up behind a change that waits for VACUUM") {
+  test::run([] {
+    const test::Modules modules;
+    const auto options = test::Postgres::shared().fresh();
+    const auto database = db::open_postgres(options);
+    const auto other = db::open_postgres(options);
+    auto table = team();
+    const auto migrator = [&] { return Migrator(database.get(), {modules.models("m", {table})}); };
+    migrator().make();
+    migrator().apply();
+    table.columns.push_back(test::null_col("x"));
+    migrator().make();
+    fiber::Fiber<> change;
+    other->transaction([&](db::Transaction&) {
+      other->execute_script("LOCK TABLE team IN SHARE UPDATE EXCLUSIVE MODE");  // as VACUUM does
+      change = fiber::spawn([&] {
+        migrator().apply(
+            {.progress = {}, .lock_wait = std::chrono::minutes(1), .lock_timeout = std::chrono::minutes(1)});
+      });
+      const auto waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'team'::regclass";
+      while (test::number(*other, waits) == 0) fiber::sleep_for(std::chrono::milliseconds(2));
+      // Somebody else's request.
+      database->transaction([&](db::Transaction&) {
+        database->execute_script("SET LOCAL lock_timeout = 100; INSERT INTO team DEFAULT VALUES");
+      });
+    });
+    change.get();
+    CHECK(test::number(*database, "SELECT count(x) + count(*) FROM team") == 1);
+  });
+}
+
 TEST_CASE("what cannot be made safe is refused without a reason, on PostgreSQL only") {
   for (const auto dialect : test::databases()) {
     test::run([&] {
