@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 
 #include <pqxx/connection>
@@ -98,7 +99,8 @@ class Breakable {
   class Scope {
    public:
     Scope(Breakable& of, int socket) : of_(of) { of_.set(socket); }
-    ~Scope() { of_.set(-1); }
+    ~Scope() { end(); }
+    void end() { of_.set(-1); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
@@ -121,8 +123,21 @@ class Breakable {
   int socket_ = -1;
 };
 
-/// Runs work(transaction, stop) on a thread of its own. A fiber that gives up breaks the connection: whatever
-/// the thread waits for ends then, and the server undoes what it has been told.
+/// What the work on the thread is given.
+struct Copying {
+  pqxx::transaction_base& transaction;
+  const std::atomic<bool>& stop;
+  /// Ends the connection before libpqxx tidies up: it would read all rows that are left, and lose memory for
+  /// each statement that meets a broken connection.
+  const std::function<void()>& hang_up;
+
+  void check_stopped() const {
+    if (stop) throw ConnectionLost("the copy was given up");  // the fiber tells why
+  }
+};
+
+/// Runs work(copying) on a thread of its own. A fiber that gives up breaks the connection: whatever the
+/// thread waits for ends then, and the server undoes what it has been told.
 template <class Work>
 std::uint64_t in_transaction(const Address& address, const std::string& table, const CopySettings& settings,
                              const Work& work) {
@@ -132,14 +147,24 @@ std::uint64_t in_transaction(const Address& address, const std::string& table, c
     try {
       pqxx::connection connection(address.text());
       connection.set_verbosity(pqxx::connection::verbose);
-      const Breakable::Scope scope(breakable, connection.sock());
+      Breakable::Scope scope(breakable, connection.sock());
+      const std::function<void()> hang_up = [&] {
+        scope.end();  // the socket's number may be another one's then
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored \
+    "-Wdeprecated-declarations"  // nothing else keeps ROLLBACK from connecting anew
+        connection.inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+        connection.disconnect();
+      };
       pqxx::transaction<> transaction(connection);
       transaction.exec0(session_settings);
       for (const auto& [name, value] : settings) {
         transaction.exec_params("SELECT set_config($1, $2, true)", name, value);
       }
-      rows = work(transaction, stop);
-      if (stop) throw ConnectionLost("the copy was given up");  // the fiber tells why
+      const Copying copying{transaction, stop, hang_up};
+      rows = work(copying);
+      copying.check_stopped();
       transaction.commit();
     } catch (const pqxx::broken_connection& error) {
       throw_connect_error(error.what(), address.description());
@@ -180,25 +205,30 @@ void move_sequences_on(pqxx::transaction_base& transaction, const CopyIn& copy, 
 }
 
 /// The rows of copy.next() into a table with such columns; their number.
-std::uint64_t write_rows(pqxx::transaction_base& transaction, const CopyIn& copy, const std::string& table,
-                         const std::atomic<bool>& stop) {
+std::uint64_t write_rows(const Copying& copying, const CopyIn& copy, const std::string& table) {
   std::vector<std::string> names;
   for (const BulkColumn& column : copy.columns) names.push_back(quote_name(column.name));
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // what follows it escapes by itself, from tuples
-  pqxx::tablewriter rows(transaction, table, names.begin(), names.end());
+  pqxx::tablewriter rows(copying.transaction, table, names.begin(), names.end());
 #pragma GCC diagnostic pop
-  TextWriter writer;
-  std::uint64_t count = 0;
-  for (writer.begin_row(); !stop && copy.next(writer); writer.begin_row(), ++count) {
-    if (writer.values() != names.size()) {
-      throw Error(ErrorKind::internal, fmt::format("a row for {} has {} values, {} are needed", copy.table,
-                                                   writer.values(), names.size()));
+  try {
+    TextWriter writer;
+    std::uint64_t count = 0;
+    for (writer.begin_row(); !copying.stop && copy.next(writer); writer.begin_row(), ++count) {
+      if (writer.values() != names.size()) {
+        throw Error(ErrorKind::internal, fmt::format("a row for {} has {} values, {} are needed", copy.table,
+                                                     writer.values(), names.size()));
+      }
+      rows.write_raw_line(writer.line());
     }
-    rows.write_raw_line(writer.line());
+    copying.check_stopped();
+    rows.complete();
+    return count;
+  } catch (...) {
+    copying.hang_up();
+    throw;
   }
-  rows.complete();
-  return count;
 }
 
 }  // namespace
@@ -210,45 +240,43 @@ std::uint64_t transfer_out(const Address& address, const CopyOut& copy) {
   }
   query += " FROM " + quote_name(copy.table);
   if (!copy.order.empty()) query += " ORDER BY " + quote_name(copy.order);
-  return in_transaction(address, copy.table, copy.settings,
-                        [&](pqxx::transaction_base& transaction, const std::atomic<bool>& stop) {
-                          // It takes whatever stands between COPY and TO.
-                          pqxx::stream_from rows(transaction, "(" + query + ")");
-                          TextRow row(copy.columns);
-                          std::string line;
-                          std::uint64_t count = 0;
-                          try {
-                            for (; !stop && rows.get_raw_line(line); ++count) {
-                              row.take(std::string_view(line).substr(0, line.find('\n')));
-                              copy.on_row(row);
-                            }
-                          } catch (...) {
-                            // Else all that is left would be read before the exception leaves.
-                            ::shutdown(transaction.conn().sock(), SHUT_RDWR);
-                            throw;
-                          }
-                          return count;
-                        });
+  return in_transaction(address, copy.table, copy.settings, [&](const Copying& copying) {
+    // It takes whatever stands between COPY and TO.
+    pqxx::stream_from rows(copying.transaction, "(" + query + ")");
+    TextRow row(copy.columns);
+    std::string line;
+    std::uint64_t count = 0;
+    try {
+      for (; !copying.stop && rows.get_raw_line(line); ++count) {
+        row.take(std::string_view(line).substr(0, line.find('\n')));
+        copy.on_row(row);
+      }
+      copying.check_stopped();
+    } catch (...) {
+      copying.hang_up();
+      throw;
+    }
+    return count;
+  });
 }
 
 std::uint64_t transfer_in(const Address& address, const CopyIn& copy) {
-  return in_transaction(
-      address, copy.table, copy.settings,
-      [&](pqxx::transaction_base& transaction, const std::atomic<bool>& stop) {
-        const std::string table = quote_name(copy.table);
-        std::uint64_t count = 0;
-        if (is_secured(transaction, table)) {
-          const std::string names = list_of(copy.columns);
-          transaction.exec(fmt::format(
-              "CREATE TEMPORARY TABLE mpf_copy ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0", names, table));
-          count = write_rows(transaction, copy, "mpf_copy", stop);
-          transaction.exec(fmt::format("INSERT INTO {} ({}) SELECT {} FROM mpf_copy", table, names, names));
-        } else {
-          count = write_rows(transaction, copy, table, stop);
-        }
-        move_sequences_on(transaction, copy, table);
-        return count;
-      });
+  return in_transaction(address, copy.table, copy.settings, [&](const Copying& copying) {
+    auto& transaction = copying.transaction;
+    const std::string table = quote_name(copy.table);
+    std::uint64_t count = 0;
+    if (is_secured(transaction, table)) {
+      const std::string names = list_of(copy.columns);
+      transaction.exec(fmt::format(
+          "CREATE TEMPORARY TABLE mpf_copy ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0", names, table));
+      count = write_rows(copying, copy, "mpf_copy");
+      transaction.exec(fmt::format("INSERT INTO {} ({}) SELECT {} FROM mpf_copy", table, names, names));
+    } else {
+      count = write_rows(copying, copy, table);
+    }
+    move_sequences_on(transaction, copy, table);
+    return count;
+  });
 }
 
 }  // namespace mpf::db::postgres
