@@ -114,6 +114,8 @@ TEST_CASE("what a person closes while an import finishes stays closed, with all 
   Deployment deployment;
   deployment.define_site();
   const auto folder = deployment.write_pages(700);
+  std::ofstream(folder / "part-6" / "page-699.html") << "<title>Page 699</title><img src=own.png>";
+  std::ofstream(folder / "part-6" / "own.png") << "picture";
   // As soon as the first files are opened, somebody closes a page that comes later.
   deployment.watch("AFTER UPDATE OF visibility ON content_file",
                    "NEW.path = 'part-0/page-0.html' AND NEW.visibility = 'members'",
@@ -125,6 +127,7 @@ TEST_CASE("what a person closes while an import finishes stays closed, with all 
     return deployment.query("SELECT visibility FROM content_file WHERE path = '" + path + "'").front();
   };
   CHECK(visibility("part-6/page-699.html") == "staff");
+  CHECK(visibility("part-6/own.png") == "staff");
   CHECK(visibility("part-6/page-692.html") == "members");
   CHECK(visibility("part-6/picture.png") == "members");
 }
