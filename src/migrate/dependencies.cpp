@@ -44,18 +44,6 @@ std::vector<std::string> referred(const Operation& operation, const State& befor
   return result;
 }
 
-/// The table an operation changes; empty for SQL.
-std::string changed(const Operation& operation) {
-  return std::visit(Overloaded{
-                        [](const CreateTable& op) { return op.table.name; },
-                        [](const RenameTable& op) { return op.from; },
-                        [](const RunSql&) { return std::string(); },
-                        [](const CallFunction&) { return std::string(); },
-                        [](const auto& op) { return op.table; },
-                    },
-                    operation);
-}
-
 }  // namespace
 
 void DependencyTracker::touch(const MigrationId& by, const std::string& table) {
@@ -64,7 +52,7 @@ void DependencyTracker::touch(const MigrationId& by, const std::string& table) {
 
 void DependencyTracker::saw(const MigrationId& by, const Operation& operation, const State& before) {
   for (const auto& table : referred(operation, before)) touch(by, table);
-  const auto table = changed(operation);
+  const auto table = changed_table(operation);
   if (table.empty()) return;
   touch(by, table);
   if (const auto* rename = std::get_if<RenameTable>(&operation)) {

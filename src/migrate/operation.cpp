@@ -44,6 +44,17 @@ std::string describe(const Operation& operation) {
       operation);
 }
 
+std::string changed_table(const Operation& operation) {
+  return std::visit(Overloaded{
+                        [](const CreateTable& op) { return op.table.name; },
+                        [](const RenameTable& op) { return op.from; },
+                        [](const RunSql&) { return std::string(); },
+                        [](const CallFunction&) { return std::string(); },
+                        [](const auto& op) { return op.table; },
+                    },
+                    operation);
+}
+
 bool loses_data(const Operation& operation) {
   return std::holds_alternative<DropTable>(operation) || std::holds_alternative<DropColumn>(operation);
 }

@@ -149,6 +149,9 @@ class Operation : public std::variant<CreateTable, DropTable, RenameTable, MoveT
 /// "add column content_item.summary"
 std::string describe(const Operation& operation);
 
+/// The table that it changes, by its name before; empty for SQL by hand and functions.
+std::string changed_table(const Operation& operation);
+
 /// Whether it throws data away that its reverse cannot bring back.
 bool loses_data(const Operation& operation);
 

@@ -9,17 +9,6 @@
 namespace mpf::migrate {
 namespace {
 
-std::string table_of(const Operation& operation) {
-  return std::visit(Overloaded{
-                        [](const CreateTable& op) { return op.table.name; },
-                        [](const RenameTable& op) { return op.from; },
-                        [](const RunSql&) { return std::string(); },
-                        [](const CallFunction&) { return std::string(); },
-                        [](const auto& op) { return op.table; },
-                    },
-                    operation);
-}
-
 /// Whether the SQL does no more than to change rows of these tables.
 bool changes_only_rows(const std::string& sql, const std::vector<std::string>& tables) {
   const auto statements = statements_of(sql);
@@ -51,12 +40,12 @@ void Undoing::see(const Migration& migration, const LocatedOperation& located, c
     own_[rename->to] = own_.at(rename->from);
     own_.erase(rename->from);
     return;
-  } else if (is_own(table_of(operation))) {
+  } else if (is_own(changed_table(operation))) {
     return;  // it goes with the table
   } else {
     step.undo = way_back(migration, located, before);
     if (!step.undo) return;
-    others_.insert(table_of(operation));
+    others_.insert(changed_table(operation));
   }
   steps_.push_back(std::move(step));
 }
