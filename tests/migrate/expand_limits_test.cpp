@@ -2,8 +2,7 @@
 
 #include <functional>
 
-#include "migrate/killing_database.hpp"
-#include "migrate/renames.hpp"
+#include "migrate/two_releases.hpp"
 
 using namespace mpf;
 using migrate::Migrator;
@@ -129,54 +128,23 @@ TEST_CASE("files by hand that contradict it are refused, with line and remedy") 
 }
 
 TEST_CASE("killed before any write of a rename, apply goes on from there, and so does rollback") {
-  const test::Modules modules;
-  auto table =
-      test::table("t", {test::id_col(), test::with_default(test::col("c", ColumnType::integer), "1")},
-                  {test::index("t", {"c"})});
-  const auto models = [&] { return std::vector{modules.models("m", {table})}; };
-  const auto wanted = [&] {
-    std::set<std::string> result;
-    test::run([&] { result = test::wanted_catalog({table}, db::Dialect::postgres); });
-    return result;
+  test::TwoReleases releases{
+      .before =
+          test::table("t", {test::id_col(), test::with_default(test::col("c", ColumnType::integer), "1")},
+                      {test::index("t", {"c"})}),
+      .after = {},
+      .rows = "INSERT INTO t (c) SELECT g FROM generate_series(1, 6000) g",
+      .kills = 25,
   };
-  /// A database with rows and what is applied, to be copied.
-  const auto prepare = [&](bool all) {
-    const auto options = test::Postgres::shared().fresh();
-    const auto database = db::open_postgres(options);
-    Migrator migrator(database.get(), models());
-    migrator.apply({.module = "m", .name = "0001"});
-    database->execute_script("INSERT INTO t (c) SELECT g FROM generate_series(1, 6000) g");
-    if (all) migrator.apply(pass());
-    return options.database;
-  };
-  test::run([&] { Migrator(nullptr, models()).make(); });
-  const auto before = wanted();
-  table.columns[1] = renamed(table.columns[1], "d");
-  table.columns[1].type = ColumnType::text;
-  table.columns[1].default_value = "'1'";
-  table.indexes = {test::index("t", {"d"})};
-  test::run([&] { CHECK(Migrator(nullptr, models()).make().size() == 2); });
-  const auto after = wanted();
-  for (const bool back : {false, true}) {
-    CAPTURE(back);
-    std::string model;
-    test::run([&] { model = prepare(back); });
-    const auto go_on = [&](db::Database& database) {
-      Migrator migrator(&database, models());
-      if (!back) {
-        migrator.apply(pass());
-      } else if (migrator.show().at(1).state != migrate::MigrationState::pending) {
-        migrator.rollback("m", "0002");
-      }
-    };
-    const int points = test::killed_everywhere(model, go_on, [&](db::Database& database) {
-      go_on(database);
-      CHECK(test::catalog(database) == (back ? before : after));
-      const std::string whole = back ? "c = id" : "d = id::text";
-      CHECK(test::number(database, "SELECT count(*) FROM t WHERE " + whole) == 6000);
-      CHECK(test::number(database, "SELECT count(*) FROM mpf_migration_progress") == 0);
-      CHECK(test::number(database, "SELECT count(*) FROM pg_proc WHERE proname LIKE 'mpf\\_same\\_%'") == 0);
-    });
-    CHECK(points > 25);
-  }
+  releases.after = releases.before;
+  auto& column = releases.after.columns[1];
+  column = renamed(column, "d");
+  column.type = ColumnType::text;
+  column.default_value = "'1'";
+  releases.after.indexes = {test::index("t", {"d"})};
+  test::check_killed_both_ways(releases, [](db::Database& database, bool back) {
+    const std::string whole = back ? "c = id" : "d = id::text";
+    CHECK(test::number(database, "SELECT count(*) FROM t WHERE " + whole) == 6000);
+    CHECK(test::number(database, "SELECT count(*) FROM pg_proc WHERE proname LIKE 'mpf\\_same\\_%'") == 0);
+  });
 }

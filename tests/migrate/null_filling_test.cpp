@@ -3,8 +3,7 @@
 #include <atomic>
 #include <functional>
 
-#include "migrate/killing_database.hpp"
-#include "migrate/renames.hpp"
+#include "migrate/two_releases.hpp"
 
 using namespace mpf;
 using migrate::Migrator;
@@ -250,45 +249,15 @@ TEST_CASE("a new check waits for the border, unless it is about what the release
 }
 
 TEST_CASE("killed before any write while null is forbidden, apply goes on from there, and so does rollback") {
-  const test::Modules modules;
-  auto table = test::table("t", {test::id_col(), test::null_col("c")});
-  const auto models = [&] { return std::vector{modules.models("m", {table})}; };
-  const auto prepare = [&](bool all) {
-    const auto options = test::Postgres::shared().fresh();
-    const auto database = db::open_postgres(options);
-    Migrator migrator(database.get(), models());
-    migrator.apply({.module = "m", .name = "0001"});
-    database->execute_script("INSERT INTO t (c) SELECT NULL FROM generate_series(1, 6000) g");
-    if (all) migrator.apply(pass());
-    return options.database;
+  test::TwoReleases releases{
+      .before = test::table("t", {test::id_col(), test::null_col("c")}),
+      .after = {},
+      .rows = "INSERT INTO t (c) SELECT NULL FROM generate_series(1, 6000) g",
+      .kills = 5,
   };
-  const auto wanted = [&] {
-    std::set<std::string> result;
-    test::run([&] { result = test::wanted_catalog({table}, db::Dialect::postgres); });
-    return result;
-  };
-  test::run([&] { Migrator(nullptr, models()).make(); });
-  const auto before = wanted();
-  table.columns[1] = test::with_default(test::col("c"), "'-'");
-  test::run([&] { CHECK(Migrator(nullptr, models()).make().size() == 2); });
-  const auto after = wanted();
-  for (const bool back : {false, true}) {
-    CAPTURE(back);
-    std::string model;
-    test::run([&] { model = prepare(back); });
-    const auto go_on = [&](db::Database& database) {
-      Migrator migrator(&database, models());
-      if (!back) {
-        migrator.apply(pass());
-      } else if (migrator.show().at(1).state != migrate::MigrationState::pending) {
-        migrator.rollback("m", "0002");
-      }
-    };
-    const int points = test::killed_everywhere(model, go_on, [&](db::Database& database) {
-      go_on(database);
-      CHECK(test::catalog(database) == (back ? before : after));
-      CHECK(test::number(database, "SELECT count(*) FROM t WHERE c = '-'") == 6000);
-    });
-    CHECK(points > 5);
-  }
+  releases.after = releases.before;
+  releases.after.columns[1] = test::with_default(test::col("c"), "'-'");
+  test::check_killed_both_ways(releases, [](db::Database& database, bool) {
+    CHECK(test::number(database, "SELECT count(*) FROM t WHERE c = '-'") == 6000);
+  });
 }
