@@ -5,11 +5,10 @@
 #include "app/fixture.hpp"
 
 using namespace mpf;
+using test::has;
 using test::TestApplication;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 struct MailSettings {
   std::string host = "localhost";

@@ -8,11 +8,10 @@
 #include "app/fixture.hpp"
 
 using namespace mpf;
+using test::has;
 using test::TestApplication;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 std::size_t lines(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));

@@ -10,6 +10,7 @@
 #include "app/fixture.hpp"
 
 using namespace mpf;
+using test::has;
 
 namespace {
 
@@ -39,8 +40,6 @@ std::string problems(const std::vector<Named>& names) {
     return e.what();
   }
 }
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
